@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The module and its device.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/capability.h>
+#include <linux/cpufeature.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/nospec.h>
+#include <linux/sched/signal.h>
+#include <linux/sizes.h>
+#include <linux/uaccess.h>
+#include <linux/vmspace.h>
+#include "compat.h"
+#include "debugfs.h"
+#include "flush.h"
+#include "geometry.h"
+#include "memory.h"
+#include "mmu.h"
+#include "ops.h"
+#include "resident.h"
+#include "store.h"
+#include "table.h"
+
+/* Operations that are copied in, executed and copied out together. */
+#define CHUNK	8
+
+static_assert(sizeof(struct vmspace_info) == 72);
+static_assert(sizeof(struct vmspace_step) == 32);
+
+static long ioctl_info(struct vms_store *store, void *arg)
+{
+	struct vmspace_info *info = arg;
+	unsigned int levels = pgtable_l5_enabled() ? 5 : 4;
+
+	if (info->flags)
+		return -EINVAL;
+	*info = (struct vmspace_info) {
+		.size = info->size,
+		.features = (levels == 5 ? VMSPACE_FEATURE_LEVEL5 : 0) |
+			    (boot_cpu_has(X86_FEATURE_PTI) ? VMSPACE_FEATURE_PTI : 0) |
+			    (boot_cpu_has(X86_FEATURE_PCID) ? VMSPACE_FEATURE_PCID : 0),
+		.va_end = vms_va_end(levels),
+		.page_sizes = SZ_4K,
+		.frame_sizes = SZ_4K | SZ_2M,
+		.levels = levels,
+		.phys_bits = boot_cpu_data.x86_phys_bits,
+		.max_ops = VMS_MAX_OPS,
+		.max_objects = VMS_MAX_OBJECTS,
+		.max_frames = VMS_MAX_FRAMES,
+		.nr_cpus = nr_cpu_ids,
+		.flush_ceiling = READ_ONCE(vms_flush_ceiling),
+		.max_deferred = vms_max_deferred,
+	};
+	return 0;
+}
+
+/*
+ * Execute up to CHUNK operations. They are written back once before they are
+ * executed: nothing is done whose result could not be told. Returns how many
+ * were executed, the last of which may have failed.
+ */
+static int step_chunk(struct vms_store *store, struct vmspace_op __user *user, unsigned int nr,
+		      struct vmspace_step *step)
+{
+	struct vmspace_op ops[CHUNK];
+	unsigned int i;
+
+	if (copy_from_user(ops, user, nr * sizeof(*ops)) ||
+	    copy_to_user(user, ops, nr * sizeof(*ops)))
+		return -EFAULT;
+	for (i = 0; i < nr; i++) {
+		vms_op_execute(store, &ops[i]);
+		if (!ops[i].result)
+			continue;
+		if (!step->error)
+			step->error = ops[i].result;
+		if (!(step->flags & VMSPACE_STEP_CONTINUE)) {
+			i++;
+			break;
+		}
+	}
+	if (copy_to_user(user, ops, i * sizeof(*ops)))
+		return -EFAULT;
+	return i;
+}
+
+static long ioctl_step(struct vms_store *store, void *arg)
+{
+	struct vmspace_step *step = arg;
+	struct vmspace_op __user *user = u64_to_user_ptr(step->ops);
+	int ret;
+
+	if ((step->flags & ~VMSPACE_STEP_CONTINUE) || step->pad)
+		return -EINVAL;
+	if (!step->count || step->count > VMS_MAX_OPS)
+		return -EINVAL;
+	step->done = 0;
+	step->error = 0;
+	while (step->done < step->count) {
+		unsigned int nr = min_t(unsigned int, step->count - step->done, CHUNK);
+
+		ret = step_chunk(store, user + step->done, nr, step);
+		if (ret < 0)
+			return ret;
+		step->done += ret;
+		if (step->error && !(step->flags & VMSPACE_STEP_CONTINUE))
+			break;
+		if (fatal_signal_pending(current)) {
+			step->error = -EINTR;
+			break;
+		}
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * struct vms_ioctl - one command
+ * @cmd:	VMSPACE_*
+ * @size:	of its structure, as this module knows it
+ * @min_size:	of its structure, as the first module knew it
+ * @fn:		carries it out, on a copy of the structure
+ */
+struct vms_ioctl {
+	unsigned int cmd;
+	size_t size;
+	size_t min_size;
+	long (*fn)(struct vms_store *store, void *arg);
+};
+
+static const struct vms_ioctl ioctls[] = {
+	{ VMSPACE_INFO, sizeof(struct vmspace_info),
+	  offsetofend(struct vmspace_info, max_deferred), ioctl_info },
+	{ VMSPACE_STEP, sizeof(struct vmspace_step),
+	  offsetofend(struct vmspace_step, pad), ioctl_step },
+};
+
+static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	union {
+		struct vmspace_info info;
+		struct vmspace_step step;
+	} u;
+	void __user *user = (void __user *)arg;
+	const struct vms_ioctl *ioctl;
+	unsigned int nr = _IOC_NR(cmd);
+	u32 size;
+	long ret;
+
+	if (nr >= ARRAY_SIZE(ioctls))
+		return -ENOTTY;
+	ioctl = &ioctls[array_index_nospec(nr, ARRAY_SIZE(ioctls))];
+	if (ioctl->cmd != cmd)
+		return -ENOTTY;
+	if (get_user(size, (u32 __user *)user))
+		return -EFAULT;
+	if (size < ioctl->min_size)
+		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	ret = copy_struct_from_user(&u, ioctl->size, user, size);
+	if (ret)
+		return ret;
+	/* Fetched twice: what was checked is what counts. */
+	*(u32 *)&u = size;
+	ret = ioctl->fn(file->private_data, &u);
+	/* Also on failure: how far it came. */
+	if (copy_to_user(user, &u, min_t(size_t, size, ioctl->size)) && !ret)
+		ret = -EFAULT;
+	return ret;
+}
+
+static int device_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct vms_store *store = file->private_data;
+	struct vms_object *obj;
+	int ret;
+
+	if (vma->vm_pgoff >> VMS_MMAP_SHIFT > VMS_MAX_ID)
+		return -EINVAL;
+	obj = vms_store_get(store, vma->vm_pgoff >> VMS_MMAP_SHIFT, VMS_MEMORY);
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+	ret = vms_memory_mmap(container_of(obj, struct vms_memory, obj), vma);
+	if (ret)
+		vms_object_put(obj);
+	return ret;
+}
+
+static int device_open(struct inode *inode, struct file *file)
+{
+	struct vms_store *store = vms_store_create();
+
+	if (!store)
+		return -ENOMEM;
+	file->private_data = store;
+	return 0;
+}
+
+static int device_release(struct inode *inode, struct file *file)
+{
+	vms_store_destroy(file->private_data);
+	return 0;
+}
+
+static const struct file_operations device_fops = {
+	.owner = THIS_MODULE,
+	.open = device_open,
+	.release = device_release,
+	.unlocked_ioctl = device_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = device_mmap,
+	.llseek = noop_llseek,
+};
+
+static struct miscdevice device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "vmspace",
+	.fops = &device_fops,
+	.mode = 0600,
+};
+
+static int __init vmspace_init(void)
+{
+	int ret;
+
+	ret = vms_mmu_init();
+	if (ret)
+		return ret;
+	ret = vms_table_init();
+	if (ret)
+		return ret;
+	ret = vms_residents_init();
+	if (ret)
+		goto exit_table;
+	vms_debugfs_init();
+	ret = misc_register(&device);
+	if (ret)
+		goto exit_debugfs;
+	return 0;
+
+exit_debugfs:
+	vms_debugfs_exit();
+	vms_residents_exit();
+exit_table:
+	vms_table_exit();
+	return ret;
+}
+
+/* No file is open, so there are no objects but those on their way out. */
+static void __exit vmspace_exit(void)
+{
+	misc_deregister(&device);
+	vms_residents_exit();
+	vms_debugfs_exit();
+	vms_table_exit();
+}
+
+module_init(vmspace_init);
+module_exit(vmspace_exit);
+
+MODULE_DESCRIPTION("Private x86-64 address spaces, driven through /dev/vmspace");
+MODULE_LICENSE("GPL");

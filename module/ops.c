@@ -1,0 +1,705 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Decoding of operations: from what a program asks for to what it means.
+ *
+ * The table below says of each operation which flags it knows and which words
+ * of its arguments are read, so that everything else can be refused or cleared
+ * in one place.
+ */
+#include <linux/bits.h>
+#include <linux/capability.h>
+#include <linux/err.h>
+#include <linux/nospec.h>
+#include <linux/stddef.h>
+#include <linux/vmspace.h>
+#include "cursor.h"
+#include "io.h"
+#include "memory.h"
+#include "ops.h"
+#include "resident.h"
+#include "space.h"
+#include "trace.h"
+
+static_assert(sizeof(struct vmspace_op) == 64);
+
+static int publish(struct vms_store *store, struct vms_object *obj, u32 *new_id)
+{
+	u32 id;
+	int ret = vms_store_publish(store, obj, &id);
+
+	if (ret) {
+		if (obj->close)
+			obj->close(obj);
+		vms_object_put(obj);
+		return ret;
+	}
+	*new_id = id;
+	return 0;
+}
+
+static struct vms_space *get_space(struct vms_store *store, u32 id)
+{
+	struct vms_object *obj = vms_store_get(store, id, VMS_SPACE);
+
+	return IS_ERR(obj) ? ERR_CAST(obj) : container_of(obj, struct vms_space, obj);
+}
+
+static void put_space(struct vms_space *space)
+{
+	vms_object_put(&space->obj);
+}
+
+static struct vms_cursor *lock_cursor(struct vms_store *store, u32 id, bool mutable)
+{
+	struct vms_object *obj = vms_store_lock(store, id, VMS_CURSOR);
+	struct vms_cursor *c;
+
+	if (IS_ERR(obj))
+		return ERR_CAST(obj);
+	c = container_of(obj, struct vms_cursor, obj);
+	if (mutable && !c->mutable) {
+		vms_object_unlock(obj);
+		return ERR_PTR(-EINVAL);
+	}
+	return c;
+}
+
+static void unlock_cursor(struct vms_cursor *c)
+{
+	vms_object_unlock(&c->obj);
+}
+
+static int op_new_space(struct vms_store *store, struct vmspace_op *op)
+{
+	struct vms_space *space = vms_space_create(store->frames);
+	unsigned int levels;
+	u64 va_end;
+	int ret;
+
+	if (IS_ERR(space))
+		return PTR_ERR(space);
+	levels = space->pt.levels;
+	va_end = space->pt.va_end;
+	ret = publish(store, &space->obj, &op->new_space.new_id);
+	if (ret)
+		return ret;
+	op->new_space.levels = levels;
+	op->new_space.va_end = va_end;
+	return 0;
+}
+
+static int op_drop_space(struct vms_store *store, struct vmspace_op *op)
+{
+	return vms_store_drop(store, op->id, VMS_SPACE);
+}
+
+static int op_new_memory(struct vms_store *store, struct vmspace_op *op)
+{
+	struct vms_memory *mem;
+	int ret;
+
+	mem = vms_memory_alloc(store->frames, op->new_memory.count, op->new_memory.frame_size,
+			       op->new_memory.cache);
+	if (IS_ERR(mem))
+		return PTR_ERR(mem);
+	ret = publish(store, &mem->obj, &op->new_memory.new_id);
+	if (ret)
+		return ret;
+	op->new_memory.mmap_offset =
+		(u64)op->new_memory.new_id << (VMS_MMAP_SHIFT + VMS_PAGE_SHIFT);
+	return 0;
+}
+
+static int op_import(struct vms_store *store, struct vmspace_op *op)
+{
+	struct vms_memory *mem;
+
+	mem = vms_memory_import(store->frames, op->import.addr, op->import.count,
+				op->flags & VMSPACE_WRITABLE);
+	if (IS_ERR(mem))
+		return PTR_ERR(mem);
+	return publish(store, &mem->obj, &op->import.new_id);
+}
+
+static int op_drop_memory(struct vms_store *store, struct vmspace_op *op)
+{
+	return vms_store_drop(store, op->id, VMS_MEMORY);
+}
+
+static int op_open_cursor(struct vms_store *store, struct vmspace_op *op)
+{
+	struct vms_space *space = get_space(store, op->id);
+	struct vms_cursor *c;
+
+	if (IS_ERR(space))
+		return PTR_ERR(space);
+	c = vms_cursor_open(space, op->open.start, op->open.end,
+			    op->opcode == VMSPACE_OP_OPEN_CURSOR_MUT,
+			    op->flags & VMSPACE_NONBLOCK);
+	put_space(space);
+	if (IS_ERR(c))
+		return PTR_ERR(c);
+	return publish(store, &c->obj, &op->open.new_id);
+}
+
+static int op_drop_cursor(struct vms_store *store, struct vmspace_op *op)
+{
+	return vms_store_drop(store, op->id, VMS_CURSOR);
+}
+
+static void show_mapping(struct vmspace_op *op, const struct vms_mapping *m)
+{
+	op->query.start = m->start;
+	op->query.end = m->end;
+	op->query.present = !vms_entry_empty(m->entry);
+	if (!op->query.present)
+		return;
+	op->query.prop = vms_entry_prop(m->entry);
+	op->query.cache = vms_entry_cache(m->entry);
+	/* Where memory is, is told only to those who may know, as in pagemap. */
+	if (capable(CAP_SYS_ADMIN))
+		op->query.pfn = vms_entry_pfn(m->entry);
+}
+
+static int op_query(struct vms_store *store, struct vmspace_op *op)
+{
+	struct vms_cursor *c = lock_cursor(store, op->id, false);
+	struct vms_mapping m;
+	int ret;
+
+	if (IS_ERR(c))
+		return PTR_ERR(c);
+	ret = vms_cursor_query(c, &m);
+	if (!ret)
+		show_mapping(op, &m);
+	op->query.va = c->va;
+	unlock_cursor(c);
+	return ret;
+}
+
+static int op_find_next(struct vms_store *store, struct vmspace_op *op)
+{
+	struct vms_cursor *c = lock_cursor(store, op->id, false);
+	struct vms_mapping m;
+	int ret;
+
+	if (IS_ERR(c))
+		return PTR_ERR(c);
+	ret = vms_cursor_find_next(c, op->find.len, &m);
+	if (!ret) {
+		op->find.start = m.start;
+		op->find.end = m.end;
+		op->find.present = !vms_entry_empty(m.entry);
+	}
+	op->find.va = c->va;
+	unlock_cursor(c);
+	return ret;
+}
+
+static int op_jump(struct vms_store *store, struct vmspace_op *op)
+{
+	struct vms_cursor *c = lock_cursor(store, op->id, false);
+	int ret;
+
+	if (IS_ERR(c))
+		return PTR_ERR(c);
+	ret = vms_cursor_jump(c, op->pos.va);
+	op->pos.va = c->va;
+	unlock_cursor(c);
+	return ret;
+}
+
+static int op_virt_addr(struct vms_store *store, struct vmspace_op *op)
+{
+	struct vms_cursor *c = lock_cursor(store, op->id, false);
+
+	if (IS_ERR(c))
+		return PTR_ERR(c);
+	op->pos.va = c->va;
+	unlock_cursor(c);
+	return 0;
+}
+
+static int map_frame(struct vms_store *store, struct vms_cursor *c, struct vmspace_op *op)
+{
+	struct vms_object *obj = vms_store_get(store, op->map.memory, VMS_MEMORY);
+	struct vms_memory *mem;
+	u64 entry;
+	int ret;
+
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+	mem = container_of(obj, struct vms_memory, obj);
+	ret = -EINVAL;
+	if ((op->map.prop & ~VMSPACE_PROP_ALL) || op->map.cache != mem->cache)
+		goto put;
+	ret = -ERANGE;
+	if (op->map.index >= mem->nr_pages)
+		goto put;
+	ret = -EACCES;
+	if ((op->map.prop & VMSPACE_PROP_WRITE) && !mem->writable)
+		goto put;
+	entry = vms_memory_get_leaf(mem, op->map.index, op->map.prop);
+	ret = vms_cursor_map(c, entry, op->flags & VMSPACE_REPLACE, op->flags & VMSPACE_DEFER);
+	if (ret)
+		vms_frame_put(c->space->frames, entry);
+put:
+	vms_object_put(obj);
+	return ret;
+}
+
+static int op_map(struct vms_store *store, struct vmspace_op *op)
+{
+	struct vms_cursor *c = lock_cursor(store, op->id, true);
+	u64 start;
+	int ret;
+
+	if (IS_ERR(c))
+		return PTR_ERR(c);
+	start = c->va;
+	ret = map_frame(store, c, op);
+	if (!ret) {
+		op->map.start = start;
+		op->map.end = c->va;
+	}
+	op->map.va = c->va;
+	unlock_cursor(c);
+	return ret;
+}
+
+static int op_unmap(struct vms_store *store, struct vmspace_op *op)
+{
+	struct vms_cursor *c = lock_cursor(store, op->id, true);
+	u64 start, pages;
+	int ret;
+
+	if (IS_ERR(c))
+		return PTR_ERR(c);
+	start = c->va;
+	ret = vms_cursor_unmap(c, op->unmap.len, op->flags & VMSPACE_DEFER, &pages);
+	if (!ret || ret == -EINTR) {
+		op->unmap.start = start;
+		op->unmap.end = c->va;
+		op->unmap.bytes = pages << VMS_PAGE_SHIFT;
+		op->unmap.pages = pages;
+	}
+	op->unmap.va = c->va;
+	unlock_cursor(c);
+	return ret;
+}
+
+static int op_protect_next(struct vms_store *store, struct vmspace_op *op)
+{
+	struct vms_mapping m;
+	struct vms_cursor *c;
+	int ret;
+
+	if (((op->protect.clear | op->protect.set) & ~VMSPACE_PROP_ALL) ||
+	    (op->protect.clear & op->protect.set))
+		return -EINVAL;
+	c = lock_cursor(store, op->id, true);
+	if (IS_ERR(c))
+		return PTR_ERR(c);
+	ret = vms_cursor_protect_next(c, op->protect.len, op->protect.clear, op->protect.set,
+				      op->flags & VMSPACE_DEFER, &m);
+	if (!ret) {
+		op->protect.start = m.start;
+		op->protect.end = m.end;
+		op->protect.present = !vms_entry_empty(m.entry);
+		if (op->protect.present)
+			op->protect.prop = vms_entry_prop(m.entry);
+	}
+	op->protect.va = c->va;
+	unlock_cursor(c);
+	return ret;
+}
+
+static int op_new_io(struct vms_store *store, struct vmspace_op *op)
+{
+	enum vms_kind kind = op->opcode == VMSPACE_OP_NEW_READER ? VMS_READER : VMS_WRITER;
+	struct vms_space *space = get_space(store, op->id);
+	struct vms_io *io;
+
+	if (IS_ERR(space))
+		return PTR_ERR(space);
+	io = vms_io_open(space, kind, op->new_io.cpu, op->new_io.va, op->new_io.len);
+	put_space(space);
+	if (IS_ERR(io))
+		return PTR_ERR(io);
+	return publish(store, &io->obj, &op->new_io.new_id);
+}
+
+static int op_drop_io(struct vms_store *store, struct vmspace_op *op)
+{
+	return vms_store_drop(store, op->id, op->opcode == VMSPACE_OP_DROP_READER ?
+			      VMS_READER : VMS_WRITER);
+}
+
+static int op_copy(struct vms_store *store, struct vmspace_op *op)
+{
+	enum vms_kind kind = op->opcode == VMSPACE_OP_READ ? VMS_READER : VMS_WRITER;
+	struct vms_object *obj = vms_store_lock(store, op->id, kind);
+	struct vms_io *io;
+	u64 bytes;
+	bool fault;
+	int ret;
+
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+	io = container_of(obj, struct vms_io, obj);
+	ret = vms_io_copy(io, op->io.addr, op->io.len, &bytes, &fault);
+	op->io.bytes = bytes;
+	op->io.outcome = fault ? VMSPACE_OUTCOME_FAULT : VMSPACE_OUTCOME_OK;
+	op->io.va = io->va;
+	vms_object_unlock(obj);
+	return ret;
+}
+
+static int op_activate(struct vms_store *store, struct vmspace_op *op)
+{
+	struct vms_space *space = get_space(store, op->id);
+	int ret;
+
+	if (IS_ERR(space))
+		return PTR_ERR(space);
+	if (op->opcode == VMSPACE_OP_ACTIVATE)
+		ret = vms_resident_start(space, op->activate.cpu, op->flags & VMSPACE_RESIDENT);
+	else
+		ret = vms_resident_stop(space, op->activate.cpu);
+	put_space(space);
+	return ret;
+}
+
+static int check_access(const struct vms_space *space, const struct vmspace_op *op)
+{
+	u32 width = op->access.width;
+
+	if (!width || width > 8 || (width & (width - 1)) || (op->access.va & (width - 1)))
+		return -EINVAL;
+	/* A value that does not fit would be stored in part. */
+	if ((op->flags & VMSPACE_STORE) && width < 8 && op->access.value >> (width * 8))
+		return -EINVAL;
+	if (op->access.va >= space->pt.va_end)
+		return -ERANGE;
+	return 0;
+}
+
+static int op_access(struct vms_store *store, struct vmspace_op *op)
+{
+	struct vms_space *space = get_space(store, op->id);
+	struct vms_access a = {
+		.kind = op->flags & VMSPACE_STORE ? VMS_STORE : VMS_LOAD,
+		.va = op->access.va,
+		.width = op->access.width,
+	};
+	int ret;
+
+	/* A result of loads, an argument of stores. */
+	if (a.kind == VMS_LOAD)
+		op->access.value = 0;
+	if (IS_ERR(space))
+		return PTR_ERR(space);
+	ret = check_access(space, op);
+	if (ret)
+		goto put;
+	a.value = op->access.value;
+	ret = vms_resident_access(space, op->access.cpu, &a);
+	if (ret)
+		goto put;
+	op->access.value = a.value;
+	op->access.outcome = a.done ? VMSPACE_OUTCOME_OK : VMSPACE_OUTCOME_FAULT;
+put:
+	put_space(space);
+	return ret;
+}
+
+static int op_flush_sync(struct vms_store *store, struct vmspace_op *op)
+{
+	struct vms_cursor *c = lock_cursor(store, op->id, true);
+	struct vms_flushed flushed;
+
+	if (IS_ERR(c))
+		return PTR_ERR(c);
+	vms_cursor_flush(c, &flushed);
+	op->flush.pages = flushed.pages;
+	op->flush.tables = flushed.tables;
+	op->flush.cpus = flushed.cpus;
+	op->flush.va = c->va;
+	unlock_cursor(c);
+	return 0;
+}
+
+static int op_translate(struct vms_store *store, struct vmspace_op *op)
+{
+	struct vms_space *space = get_space(store, op->id);
+	struct vms_mapping m;
+	int ret = 0;
+
+	if (IS_ERR(space))
+		return PTR_ERR(space);
+	if (op->query.va >= space->pt.va_end) {
+		ret = -ERANGE;
+	} else {
+		vms_pt_translate(&space->pt, op->query.va, &m);
+		show_mapping(op, &m);
+	}
+	put_space(space);
+	return ret;
+}
+
+static int op_space_stat(struct vms_store *store, struct vmspace_op *op)
+{
+	struct vms_space *space = get_space(store, op->id);
+
+	if (IS_ERR(space))
+		return PTR_ERR(space);
+	op->space_stat.tables = atomic_long_read(&space->pt.tables);
+	op->space_stat.pages = vms_pt_pages(&space->pt);
+	op->space_stat.deferred = atomic64_read(&space->deferred);
+	op->space_stat.shootdowns = atomic64_read(&space->shootdowns);
+	op->space_stat.active = vms_residents_count(space);
+	op->space_stat.inside = cpumask_weight(space->mmu.inside);
+	op->space_stat.users = max(atomic_read(&space->users), 0);
+	op->space_stat.number = space->number;
+	put_space(space);
+	return 0;
+}
+
+static int op_cpu_stat(struct vms_store *store, struct vmspace_op *op)
+{
+	struct vms_space *space = get_space(store, op->id);
+	const struct vms_counters *counters;
+	u32 state;
+	int ret;
+
+	if (IS_ERR(space))
+		return PTR_ERR(space);
+	ret = vms_resident_state(space, op->cpu_stat.cpu, &state);
+	if (!ret) {
+		counters = per_cpu_ptr(space->counters, op->cpu_stat.cpu);
+		op->cpu_stat.state = state;
+		op->cpu_stat.sent = atomic64_read(&counters->sent);
+		op->cpu_stat.flushed = READ_ONCE(counters->flushed);
+		op->cpu_stat.acked = READ_ONCE(counters->acked);
+		op->cpu_stat.entered = READ_ONCE(counters->entered);
+		op->cpu_stat.accesses = READ_ONCE(counters->accesses);
+	}
+	put_space(space);
+	return ret;
+}
+
+#define ARGS_OFFSET	offsetof(struct vmspace_op, words)
+#define ARGS_WORDS	((sizeof(struct vmspace_op) - ARGS_OFFSET) / sizeof(u32))
+
+/* The 32-bit words of the arguments that a member occupies, as a mask. */
+#define WORDS(member)								\
+	GENMASK((offsetofend(struct vmspace_op, member) - ARGS_OFFSET) / sizeof(u32) - 1, \
+		(offsetof(struct vmspace_op, member) - ARGS_OFFSET) / sizeof(u32))
+
+/**
+ * struct vms_op_desc - what the decoder knows of an operation
+ * @execute:	carries it out; writes its results into the operation
+ * @flags:	flags that it knows
+ * @no_id:	it works on no object: the id must be 0
+ * @in:		words of the arguments that it reads
+ * @pad:	words of the arguments that must be 0; all others are results
+ */
+struct vms_op_desc {
+	int (*execute)(struct vms_store *store, struct vmspace_op *op);
+	u32 flags;
+	bool no_id;
+	u16 in;
+	u16 pad;
+};
+
+static const struct vms_op_desc op_descs[] = {
+	[VMSPACE_OP_NEW_SPACE] = {
+		.execute = op_new_space,
+		.no_id = true,
+		.pad = WORDS(new_space.pad),
+	},
+	[VMSPACE_OP_DROP_SPACE] = {
+		.execute = op_drop_space,
+		.pad = WORDS(words),
+	},
+	[VMSPACE_OP_OPEN_CURSOR] = {
+		.execute = op_open_cursor,
+		.flags = VMSPACE_NONBLOCK,
+		.in = WORDS(open.start) | WORDS(open.end),
+		.pad = WORDS(open.pad0) | WORDS(open.pad),
+	},
+	[VMSPACE_OP_OPEN_CURSOR_MUT] = {
+		.execute = op_open_cursor,
+		.flags = VMSPACE_NONBLOCK,
+		.in = WORDS(open.start) | WORDS(open.end),
+		.pad = WORDS(open.pad0) | WORDS(open.pad),
+	},
+	[VMSPACE_OP_DROP_CURSOR] = {
+		.execute = op_drop_cursor,
+		.pad = WORDS(words),
+	},
+	[VMSPACE_OP_QUERY] = {
+		.execute = op_query,
+		.pad = WORDS(query.pad),
+	},
+	[VMSPACE_OP_FIND_NEXT] = {
+		.execute = op_find_next,
+		.in = WORDS(find.len),
+		.pad = WORDS(find.pad),
+	},
+	[VMSPACE_OP_JUMP] = {
+		.execute = op_jump,
+		.in = WORDS(pos.va),
+		.pad = WORDS(pos.pad),
+	},
+	[VMSPACE_OP_VIRT_ADDR] = {
+		.execute = op_virt_addr,
+		.pad = WORDS(pos.pad),
+	},
+	[VMSPACE_OP_MAP] = {
+		.execute = op_map,
+		.flags = VMSPACE_REPLACE | VMSPACE_DEFER,
+		.in = WORDS(map.index) | WORDS(map.memory) | WORDS(map.prop) | WORDS(map.cache),
+		.pad = WORDS(map.pad),
+	},
+	[VMSPACE_OP_UNMAP] = {
+		.execute = op_unmap,
+		.flags = VMSPACE_DEFER,
+		.in = WORDS(unmap.len),
+	},
+	[VMSPACE_OP_PROTECT_NEXT] = {
+		.execute = op_protect_next,
+		.flags = VMSPACE_DEFER,
+		.in = WORDS(protect.len) | WORDS(protect.clear) | WORDS(protect.set),
+	},
+	[VMSPACE_OP_NEW_READER] = {
+		.execute = op_new_io,
+		.in = WORDS(new_io.cpu) | WORDS(new_io.va) | WORDS(new_io.len),
+		.pad = WORDS(new_io.pad),
+	},
+	[VMSPACE_OP_NEW_WRITER] = {
+		.execute = op_new_io,
+		.in = WORDS(new_io.cpu) | WORDS(new_io.va) | WORDS(new_io.len),
+		.pad = WORDS(new_io.pad),
+	},
+	[VMSPACE_OP_DROP_READER] = {
+		.execute = op_drop_io,
+		.pad = WORDS(words),
+	},
+	[VMSPACE_OP_DROP_WRITER] = {
+		.execute = op_drop_io,
+		.pad = WORDS(words),
+	},
+	[VMSPACE_OP_NEW_MEMORY] = {
+		.execute = op_new_memory,
+		.no_id = true,
+		.in = WORDS(new_memory.cache) | WORDS(new_memory.count) |
+		      WORDS(new_memory.frame_size),
+		.pad = WORDS(new_memory.pad),
+	},
+	[VMSPACE_OP_IMPORT] = {
+		.execute = op_import,
+		.flags = VMSPACE_WRITABLE,
+		.no_id = true,
+		.in = WORDS(import.addr) | WORDS(import.count),
+		.pad = WORDS(import.pad0) | WORDS(import.pad),
+	},
+	[VMSPACE_OP_DROP_MEMORY] = {
+		.execute = op_drop_memory,
+		.pad = WORDS(words),
+	},
+	[VMSPACE_OP_ACTIVATE] = {
+		.execute = op_activate,
+		.flags = VMSPACE_RESIDENT,
+		.in = WORDS(activate.cpu),
+		.pad = WORDS(activate.pad0) | WORDS(activate.pad),
+	},
+	[VMSPACE_OP_DEACTIVATE] = {
+		.execute = op_activate,
+		.in = WORDS(activate.cpu),
+		.pad = WORDS(activate.pad0) | WORDS(activate.pad),
+	},
+	[VMSPACE_OP_ACCESS] = {
+		.execute = op_access,
+		.flags = VMSPACE_STORE,
+		.in = WORDS(access.va) | WORDS(access.value) | WORDS(access.cpu) |
+		      WORDS(access.width),
+		.pad = WORDS(access.pad0) | WORDS(access.pad),
+	},
+	[VMSPACE_OP_READ] = {
+		.execute = op_copy,
+		.in = WORDS(io.addr) | WORDS(io.len),
+		.pad = WORDS(io.pad),
+	},
+	[VMSPACE_OP_WRITE] = {
+		.execute = op_copy,
+		.in = WORDS(io.addr) | WORDS(io.len),
+		.pad = WORDS(io.pad),
+	},
+	[VMSPACE_OP_FLUSH_SYNC] = {
+		.execute = op_flush_sync,
+		.pad = WORDS(flush.pad),
+	},
+	[VMSPACE_OP_TRANSLATE] = {
+		.execute = op_translate,
+		.in = WORDS(query.va),
+		.pad = WORDS(query.pad),
+	},
+	[VMSPACE_OP_SPACE_STAT] = {
+		.execute = op_space_stat,
+	},
+	[VMSPACE_OP_CPU_STAT] = {
+		.execute = op_cpu_stat,
+		.in = WORDS(cpu_stat.cpu),
+	},
+};
+
+/* Padding must be 0 on entry, and results are 0 until they are known. */
+static int check_args(const struct vms_op_desc *desc, struct vmspace_op *op)
+{
+	u32 *args = (u32 *)op->words;
+	unsigned int i;
+
+	for (i = 0; i < ARGS_WORDS; i++) {
+		if (desc->in & BIT(i))
+			continue;
+		if ((desc->pad & BIT(i)) && args[i])
+			return -EINVAL;
+		args[i] = 0;
+	}
+	return 0;
+}
+
+static int execute(struct vms_store *store, struct vmspace_op *op)
+{
+	const struct vms_op_desc *desc;
+	int ret;
+
+	if (op->opcode >= ARRAY_SIZE(op_descs))
+		return -EOPNOTSUPP;
+	desc = &op_descs[array_index_nospec(op->opcode, ARRAY_SIZE(op_descs))];
+	if (!desc->execute)
+		return -EOPNOTSUPP;
+	if (op->flags & ~desc->flags)
+		return -EINVAL;
+	if (desc->no_id && op->id)
+		return -EINVAL;
+	ret = check_args(desc, op);
+	if (ret)
+		return ret;
+	return desc->execute(store, op);
+}
+
+/**
+ * vms_op_execute - carry out one operation
+ * @store:	the file's
+ * @op:		a private copy, which receives the results
+ *
+ * Context: may sleep.
+ */
+void vms_op_execute(struct vms_store *store, struct vmspace_op *op)
+{
+	trace_op_start(op);
+	op->result = execute(store, op);
+	trace_op_end(op);
+}

@@ -1,0 +1,788 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * CPUs that live in a space, requests to them, hot-unplug.
+ *
+ * A space that is active on a CPU has a thread there.  The thread goes inside
+ * when something is asked of it and lingers briefly; a resident also goes
+ * inside when the CPU has nothing better to do.  Stays are short: it comes out
+ * when anyone else wants the CPU, and after a millisecond in any case, since
+ * no RCU quiescent state is reported from inside.
+ *
+ * Ownership: a struct vms_resident belongs to its space's xarray until it is
+ * stopped, then to the work that stops its thread.  It refers to the space, so
+ * that the space outlives the thread.  Stopping is left to a workqueue: the
+ * thread of a busy CPU may take a while to notice, and closing a file does not
+ * wait for it.
+ *
+ * Lock order: space->residents_lock, cpus_read_lock(), threads_lock, r->lock.
+ */
+#include <linux/completion.h>
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
+#include <linux/delay.h>
+#include <linux/kthread.h>
+#include <linux/memory.h>
+#include <linux/moduleparam.h>
+#include <linux/sched.h>
+#include <linux/sched/clock.h>
+#include <linux/sched/stat.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+#include <uapi/linux/sched/types.h>
+#include "geometry.h"
+#include "resident.h"
+#include "space.h"
+#include "trace.h"
+
+#define STAY_NS		NSEC_PER_MSEC
+
+static unsigned int linger_us = 100;
+module_param(linger_us, uint, 0644);
+MODULE_PARM_DESC(linger_us, "how long a CPU stays inside a space after the last access");
+
+/**
+ * struct vms_request - an access on its way through a resident
+ * @ref:	the caller's and the resident's
+ * @link:	in the resident's list
+ * @access:	what is asked for, and the answer
+ * @result:	0, or why it was not even tried
+ * @done:	the answer is there
+ */
+struct vms_request {
+	struct kref ref;
+	struct list_head link;
+	struct vms_access access;
+	int result;
+	struct completion done;
+};
+
+/**
+ * struct vms_resident - a space's presence on one CPU
+ * @ref:	the space's or the stopping work's, and of everyone who asks
+ * @space:	the space; a reference
+ * @cpu:	the CPU
+ * @thread:	its thread
+ * @stays:	it goes inside without being asked
+ * @users:	readers and writers; under the space's residents_lock
+ * @link:	in the list of all threads; under threads_lock
+ * @lock:	guards @requests, @refuse
+ * @requests:	struct vms_request, oldest first
+ * @refuse:	why no request is accepted, or 0
+ * @inside:	the root is loaded
+ * @stop:	to stop it
+ * @stopped:	the thread is gone
+ */
+struct vms_resident {
+	struct kref ref;
+	struct vms_space *space;
+	unsigned int cpu;
+	struct task_struct *thread;
+	bool stays;
+	unsigned int users;
+	struct list_head link;
+	spinlock_t lock;
+	struct list_head requests;
+	int refuse;
+	bool inside;
+	struct work_struct stop;
+	struct completion stopped;
+};
+
+static struct workqueue_struct *stop_wq;
+static enum cpuhp_state hotplug_state;
+
+/* All residents whose thread runs; a CPU that goes offline parks its own. */
+static DEFINE_MUTEX(threads_lock);
+static LIST_HEAD(threads);
+
+/* Nobody goes inside while memory goes online; written by the notifier. */
+static bool evicted;
+
+static void request_free(struct kref *ref)
+{
+	struct vms_request *req = container_of(ref, struct vms_request, ref);
+
+	kvfree(req->access.data);
+	kfree(req);
+}
+
+static void request_put(struct vms_request *req)
+{
+	kref_put(&req->ref, request_free);
+}
+
+static void request_finish(struct vms_request *req, int result)
+{
+	req->result = result;
+	complete(&req->done);
+	request_put(req);
+}
+
+static void resident_free(struct kref *ref)
+{
+	struct vms_resident *r = container_of(ref, struct vms_resident, ref);
+
+	if (r->thread)
+		put_task_struct(r->thread);
+	vms_object_put(&r->space->obj);
+	kfree(r);
+}
+
+static void resident_put(struct vms_resident *r)
+{
+	kref_put(&r->ref, resident_free);
+}
+
+/* Refuse requests from now on, those that wait included. */
+static void resident_refuse(struct vms_resident *r, int why)
+{
+	struct vms_request *req, *next;
+	LIST_HEAD(requests);
+
+	spin_lock(&r->lock);
+	r->refuse = why;
+	list_splice_init(&r->requests, &requests);
+	spin_unlock(&r->lock);
+	list_for_each_entry_safe(req, next, &requests, link)
+		request_finish(req, why);
+}
+
+static void resident_accept(struct vms_resident *r)
+{
+	spin_lock(&r->lock);
+	if (r->refuse == -ENODEV)
+		r->refuse = 0;
+	spin_unlock(&r->lock);
+}
+
+static struct vms_request *resident_next_request(struct vms_resident *r)
+{
+	struct vms_request *req;
+
+	/* Polled while inside; whoever adds one wakes the thread afterwards. */
+	if (list_empty(&r->requests))
+		return NULL;
+	spin_lock(&r->lock);
+	req = list_first_entry_or_null(&r->requests, struct vms_request, link);
+	spin_unlock(&r->lock);
+	return req;
+}
+
+/*
+ * The lowest priority while it only stays, an ordinary one while something is
+ * asked of it: those who wait must not starve behind a busy program.
+ */
+static void set_priority(struct task_struct *thread, int policy)
+{
+	const struct sched_attr attr = { .size = sizeof(attr), .sched_policy = policy };
+
+	if (thread->policy != policy)
+		WARN_ON_ONCE(sched_setattr_nocheck(thread, &attr));
+}
+
+static void resident_adjust_priority(struct vms_resident *r)
+{
+	if (!r->stays)
+		return;
+	if (!resident_next_request(r))
+		set_priority(current, SCHED_IDLE);
+	/* Someone may have asked meanwhile, and found the priority still high. */
+	smp_mb();
+	if (resident_next_request(r))
+		set_priority(current, SCHED_NORMAL);
+}
+
+/* Up to a page of a copy, so that others are not kept waiting. */
+static bool serve_copy(struct vms_access *a)
+{
+	u64 va = a->va + a->done;
+	size_t len = min_t(size_t, a->len - a->done,
+			   VMS_PAGE_SIZE - (va & (VMS_PAGE_SIZE - 1)));
+	size_t copied;
+
+	if (a->kind == VMS_COPY_FROM)
+		copied = vms_mmu_copy_from(a->data + a->done, va, len);
+	else
+		copied = vms_mmu_copy_to(va, a->data + a->done, len);
+	a->done += copied;
+	return copied < len || a->done == a->len;
+}
+
+/* Inside. Returns whether the request is through. */
+static bool serve(struct vms_access *a)
+{
+	switch (a->kind) {
+	case VMS_LOAD:
+		if (vms_mmu_load(a->va, a->width, &a->value))
+			a->done = a->width;
+		return true;
+	case VMS_STORE:
+		if (vms_mmu_store(a->va, a->width, a->value))
+			a->done = a->width;
+		return true;
+	default:
+		return serve_copy(a);
+	}
+}
+
+static void resident_serve(struct vms_resident *r, struct vms_request *req)
+{
+	struct vms_access *a = &req->access;
+
+	if (!serve(a))
+		return;
+	this_cpu_ptr(r->space->counters)->accesses++;
+	trace_access(r->space->number, a->kind, a->va, a->width ? a->width : a->len, a->value,
+		     a->done);
+	spin_lock(&r->lock);
+	list_del(&req->link);
+	spin_unlock(&r->lock);
+	request_finish(req, 0);
+}
+
+static bool resident_called_out(void)
+{
+	/*
+	 * With lazy preemption a wakeup over a thread of idle priority sets no
+	 * flag that is seen here before the next tick: look at the queue too.
+	 */
+	return need_resched() || !single_task_running() || kthread_should_stop() ||
+	       kthread_should_park() || READ_ONCE(evicted);
+}
+
+/*
+ * One stay inside. At least one request is served if there is any, whoever
+ * else wants the CPU. Returns as vms_mmu_enter() and vms_mmu_leave().
+ */
+static int resident_stay(struct vms_resident *r)
+{
+	struct vms_space *space = r->space;
+	u64 entered, now, until, served = 0;
+	int ret;
+
+	if (READ_ONCE(evicted))
+		return -EAGAIN;
+	ret = vms_mmu_enter(&space->mmu);
+	if (ret)
+		return ret;
+	/* On its way offline a CPU pushes even bound threads to others. */
+	if (smp_processor_id() != r->cpu) {
+		ret = vms_mmu_leave(&space->mmu);
+		return ret ? ret : -EAGAIN;
+	}
+	WRITE_ONCE(r->inside, true);
+	this_cpu_ptr(space->counters)->entered++;
+	trace_enter(space->number);
+	entered = local_clock();
+	now = entered;
+	until = entered + (r->stays ? STAY_NS : 0);
+	do {
+		struct vms_request *req = resident_next_request(r);
+
+		if (req) {
+			resident_serve(r, req);
+			served++;
+			until = now + linger_us * (u64)NSEC_PER_USEC;
+			if (r->stays || until > entered + STAY_NS)
+				until = entered + STAY_NS;
+		} else {
+			cpu_relax();
+		}
+		now = local_clock();
+	} while (now < until && !resident_called_out());
+	trace_leave(space->number, now - entered, served);
+	WRITE_ONCE(r->inside, false);
+	return vms_mmu_leave(&space->mmu);
+}
+
+static void resident_park(struct vms_resident *r)
+{
+	resident_refuse(r, -ENODEV);
+	kthread_parkme();
+	resident_accept(r);
+}
+
+static int resident_thread(void *data)
+{
+	struct vms_resident *r = data;
+
+	while (!kthread_should_stop()) {
+		int ret;
+
+		if (kthread_should_park()) {
+			resident_park(r);
+			continue;
+		}
+		resident_adjust_priority(r);
+		set_current_state(TASK_IDLE);
+		if (!kthread_should_stop() && !kthread_should_park() &&
+		    !r->stays && !resident_next_request(r)) {
+			schedule();
+			continue;
+		}
+		__set_current_state(TASK_RUNNING);
+		/* Nothing to do inside for one that only stays, on a busy CPU. */
+		if (r->stays && !resident_next_request(r) && !single_task_running()) {
+			schedule();
+			continue;
+		}
+		ret = resident_stay(r);
+		if (ret == -EIO) {
+			resident_refuse(r, -EIO);
+			r->stays = false;
+		} else if (ret) {
+			schedule_timeout_idle(1);
+		}
+		/* Where RCU sees a quiescent state, and others get the CPU. */
+		schedule();
+	}
+	return 0;
+}
+
+static void resident_stop_work(struct work_struct *work)
+{
+	struct vms_resident *r = container_of(work, struct vms_resident, stop);
+
+	mutex_lock(&threads_lock);
+	list_del(&r->link);
+	mutex_unlock(&threads_lock);
+	set_priority(r->thread, SCHED_NORMAL);
+	kthread_stop(r->thread);
+	resident_refuse(r, -ENXIO);
+	complete_all(&r->stopped);
+	resident_put(r);
+}
+
+static struct vms_resident *resident_create(struct vms_space *space, unsigned int cpu, bool stays)
+{
+	struct task_struct *thread;
+	struct vms_resident *r;
+
+	r = kzalloc(sizeof(*r), GFP_KERNEL_ACCOUNT);
+	if (!r)
+		return ERR_PTR(-ENOMEM);
+	kref_init(&r->ref);
+	r->space = container_of(vms_object_get(&space->obj), struct vms_space, obj);
+	r->cpu = cpu;
+	r->stays = stays;
+	spin_lock_init(&r->lock);
+	INIT_LIST_HEAD(&r->requests);
+	INIT_WORK(&r->stop, resident_stop_work);
+	init_completion(&r->stopped);
+	thread = kthread_create_on_cpu(resident_thread, r, cpu, "vmspace/%u");
+	if (IS_ERR(thread)) {
+		resident_put(r);
+		return ERR_CAST(thread);
+	}
+	/* Those who ask may wake it when it has been stopped already. */
+	r->thread = get_task_struct(thread);
+	return r;
+}
+
+/* Check a CPU number, and that the space may be active there. */
+static int check_cpu(unsigned int cpu)
+{
+	if (cpu >= nr_cpu_ids)
+		return -EINVAL;
+	return cpu_online(cpu) ? 0 : -ENODEV;
+}
+
+static int resident_start_locked(struct vms_space *space, unsigned int cpu, bool stays)
+{
+	struct vms_resident *r;
+	int ret = check_cpu(cpu);
+
+	if (ret)
+		return ret;
+	if (atomic_read(&space->users) < 0)
+		return -ENOENT;
+	if (xa_load(&space->residents, cpu))
+		return -EEXIST;
+	r = resident_create(space, cpu, stays);
+	if (IS_ERR(r))
+		return PTR_ERR(r);
+	mutex_lock(&threads_lock);
+	list_add(&r->link, &threads);
+	mutex_unlock(&threads_lock);
+	ret = xa_err(xa_store(&space->residents, cpu, r, GFP_KERNEL_ACCOUNT));
+	if (ret) {
+		queue_work(stop_wq, &r->stop);
+		return ret;
+	}
+	wake_up_process(r->thread);
+	return 0;
+}
+
+/**
+ * vms_resident_start - make a space active on a CPU
+ * @space:	the space
+ * @cpu:	the CPU
+ * @resident:	stay inside when the CPU has nothing better to do
+ *
+ * Context: may sleep.
+ *
+ * Return: 0, -EINVAL if there can be no such CPU, -ENODEV if it is offline,
+ * -EEXIST if the space is active there, -ENOENT if it is being dropped,
+ * -ENOMEM, -EINTR.
+ */
+int vms_resident_start(struct vms_space *space, unsigned int cpu, bool resident)
+{
+	int ret = mutex_lock_killable(&space->residents_lock);
+
+	if (ret)
+		return ret;
+	/* The CPU stays, until the hotplug callback can find the thread. */
+	cpus_read_lock();
+	ret = resident_start_locked(space, cpu, resident);
+	cpus_read_unlock();
+	mutex_unlock(&space->residents_lock);
+	return ret;
+}
+
+/**
+ * vms_resident_stop - end what vms_resident_start() began
+ * @space:	the space
+ * @cpu:	the CPU
+ *
+ * Context: may sleep until the CPU is out; a fatal signal ends the wait, not
+ * the leaving.
+ *
+ * Return: 0, -EINVAL if there can be no such CPU, -ENXIO if the space is not
+ * active there, -EBUSY if readers or writers use it, -EINTR.
+ */
+int vms_resident_stop(struct vms_space *space, unsigned int cpu)
+{
+	struct vms_resident *r;
+	int ret;
+
+	if (cpu >= nr_cpu_ids)
+		return -EINVAL;
+	ret = mutex_lock_killable(&space->residents_lock);
+	if (ret)
+		return ret;
+	r = xa_load(&space->residents, cpu);
+	if (!r || r->users) {
+		mutex_unlock(&space->residents_lock);
+		return r ? -EBUSY : -ENXIO;
+	}
+	xa_erase(&space->residents, cpu);
+	kref_get(&r->ref);
+	mutex_unlock(&space->residents_lock);
+
+	resident_refuse(r, -ENXIO);
+	queue_work(stop_wq, &r->stop);
+	ret = wait_for_completion_killable(&r->stopped) ? -EINTR : 0;
+	resident_put(r);
+	return ret;
+}
+
+/**
+ * vms_residents_stop - make a space inactive everywhere
+ * @space: no cursor, reader or writer refers to it, nor will any more
+ *
+ * Context: may sleep; does not wait for the threads.
+ */
+void vms_residents_stop(struct vms_space *space)
+{
+	struct vms_resident *r;
+	unsigned long cpu;
+
+	mutex_lock(&space->residents_lock);
+	xa_for_each(&space->residents, cpu, r) {
+		xa_erase(&space->residents, cpu);
+		resident_refuse(r, -ENXIO);
+		queue_work(stop_wq, &r->stop);
+	}
+	mutex_unlock(&space->residents_lock);
+}
+
+/**
+ * vms_resident_use - keep a space active on a CPU
+ * @space:	the space
+ * @cpu:	the CPU
+ *
+ * Return: 0, -EINVAL if there can be no such CPU, -ENXIO if the space is not
+ * active there, -EINTR.
+ */
+int vms_resident_use(struct vms_space *space, unsigned int cpu)
+{
+	struct vms_resident *r;
+	int ret;
+
+	if (cpu >= nr_cpu_ids)
+		return -EINVAL;
+	ret = mutex_lock_killable(&space->residents_lock);
+	if (ret)
+		return ret;
+	r = xa_load(&space->residents, cpu);
+	if (r)
+		r->users++;
+	mutex_unlock(&space->residents_lock);
+	return r ? 0 : -ENXIO;
+}
+
+/**
+ * vms_resident_unuse - undo vms_resident_use()
+ * @space:	the space
+ * @cpu:	the CPU
+ */
+void vms_resident_unuse(struct vms_space *space, unsigned int cpu)
+{
+	struct vms_resident *r;
+
+	mutex_lock(&space->residents_lock);
+	r = xa_load(&space->residents, cpu);
+	if (!WARN_ON_ONCE(!r))
+		r->users--;
+	mutex_unlock(&space->residents_lock);
+}
+
+/* The resident of a CPU, with a reference. */
+static struct vms_resident *resident_get(struct vms_space *space, unsigned int cpu)
+{
+	struct vms_resident *r;
+
+	if (cpu >= nr_cpu_ids)
+		return ERR_PTR(-EINVAL);
+	/* Under this lock it is not freed while it is found there. */
+	xa_lock(&space->residents);
+	r = xa_load(&space->residents, cpu);
+	if (r)
+		kref_get(&r->ref);
+	xa_unlock(&space->residents);
+	return r ? r : ERR_PTR(-ENXIO);
+}
+
+static int resident_ask(struct vms_resident *r, struct vms_request *req)
+{
+	int ret;
+
+	spin_lock(&r->lock);
+	ret = r->refuse;
+	if (!ret) {
+		kref_get(&req->ref);
+		list_add_tail(&req->link, &r->requests);
+	}
+	spin_unlock(&r->lock);
+	if (ret)
+		return ret;
+	/* Pairs with resident_adjust_priority(). */
+	smp_mb();
+	if (!READ_ONCE(r->inside))
+		set_priority(r->thread, SCHED_NORMAL);
+	wake_up_process(r->thread);
+	if (wait_for_completion_killable(&req->done))
+		return -EINTR;
+	return req->result;
+}
+
+/**
+ * vms_resident_access - one access or copy through the MMU of a CPU
+ * @space:	the space
+ * @cpu:	the CPU
+ * @access:	what to do; receives the answer
+ *
+ * Context: may sleep; a fatal signal ends the wait. The data buffer is handed
+ * back on return, but for -EINTR: then it is gone.
+ *
+ * Return: 0 if it was tried; -EINVAL if there can be no such CPU, -ENXIO if
+ * the space is not active there, -ENODEV if it is offline, -ENOMEM, -EINTR.
+ */
+int vms_resident_access(struct vms_space *space, unsigned int cpu, struct vms_access *access)
+{
+	struct vms_resident *r = resident_get(space, cpu);
+	struct vms_request *req;
+	int ret;
+
+	if (IS_ERR(r))
+		return PTR_ERR(r);
+	req = kzalloc(sizeof(*req), GFP_KERNEL_ACCOUNT);
+	if (!req) {
+		ret = -ENOMEM;
+		goto put;
+	}
+	kref_init(&req->ref);
+	init_completion(&req->done);
+	req->access = *access;
+	ret = resident_ask(r, req);
+	if (ret == -EINTR) {
+		/* The resident may be using the buffer this moment. */
+		access->data = NULL;
+	} else {
+		*access = req->access;
+		req->access.data = NULL;
+	}
+	request_put(req);
+put:
+	resident_put(r);
+	return ret;
+}
+
+/**
+ * vms_residents_count - number of CPUs that a space is active on
+ * @space:	the space
+ */
+unsigned int vms_residents_count(struct vms_space *space)
+{
+	struct vms_resident *r;
+	unsigned int count = 0;
+	unsigned long cpu;
+
+	xa_for_each(&space->residents, cpu, r)
+		count++;
+	return count;
+}
+
+/**
+ * vms_resident_state - how a space is doing on a CPU
+ * @space:	the space
+ * @cpu:	the CPU
+ * @state:	receives VMSPACE_CPU_*
+ *
+ * Return: 0, -EINVAL if there can be no such CPU.
+ */
+int vms_resident_state(struct vms_space *space, unsigned int cpu, u32 *state)
+{
+	struct vms_resident *r = resident_get(space, cpu);
+
+	*state = 0;
+	if (PTR_ERR(r) == -ENXIO)
+		return 0;
+	if (IS_ERR(r))
+		return PTR_ERR(r);
+	*state = VMSPACE_CPU_ACTIVE;
+	if (READ_ONCE(r->stays))
+		*state |= VMSPACE_CPU_RESIDENT;
+	if (READ_ONCE(r->refuse) == -ENODEV)
+		*state |= VMSPACE_CPU_PARKED;
+	if (cpumask_test_cpu(cpu, space->mmu.inside))
+		*state |= VMSPACE_CPU_INSIDE;
+	resident_put(r);
+	return 0;
+}
+
+static int residents_online(unsigned int cpu)
+{
+	struct vms_resident *r;
+
+	mutex_lock(&threads_lock);
+	list_for_each_entry(r, &threads, link) {
+		if (r->cpu != cpu)
+			continue;
+		/* It was pushed away, and its affinity lost, before it parked. */
+		set_cpus_allowed_ptr(r->thread, cpumask_of(cpu));
+		kthread_unpark(r->thread);
+	}
+	mutex_unlock(&threads_lock);
+	return 0;
+}
+
+static int residents_offline(unsigned int cpu)
+{
+	struct vms_resident *r;
+
+	mutex_lock(&threads_lock);
+	list_for_each_entry(r, &threads, link) {
+		if (r->cpu != cpu)
+			continue;
+		set_priority(r->thread, SCHED_NORMAL);
+		/* Waits until it is out, and parked. */
+		kthread_park(r->thread);
+	}
+	mutex_unlock(&threads_lock);
+	return 0;
+}
+
+#ifdef CONFIG_MEMORY_HOTPLUG
+static void residents_wait_outside(void)
+{
+	struct vms_resident *r;
+
+	mutex_lock(&threads_lock);
+	list_for_each_entry(r, &threads, link)
+		while (READ_ONCE(r->inside))
+			usleep_range(100, 1000);
+	mutex_unlock(&threads_lock);
+}
+
+/*
+ * New memory can mean new entries in the kernel half, which a root that is
+ * loaded does not get, and no fault would fill in.
+ */
+static int memory_notify_residents(struct notifier_block *nb, unsigned long action, void *arg)
+{
+	switch (action) {
+	case MEM_GOING_ONLINE:
+		WRITE_ONCE(evicted, true);
+		residents_wait_outside();
+		break;
+	case MEM_ONLINE:
+	case MEM_CANCEL_ONLINE:
+		WRITE_ONCE(evicted, false);
+		break;
+	}
+	return NOTIFY_OK;
+}
+
+static struct notifier_block memory_nb = { .notifier_call = memory_notify_residents };
+
+static int __init watch_memory(void)
+{
+	return register_memory_notifier(&memory_nb);
+}
+
+static void unwatch_memory(void)
+{
+	unregister_memory_notifier(&memory_nb);
+}
+#else
+static int __init watch_memory(void)
+{
+	return 0;
+}
+
+static void unwatch_memory(void)
+{
+}
+#endif
+
+/**
+ * vms_residents_init - watch CPUs and memory come and go
+ *
+ * Return: 0 or a negative error number.
+ */
+int __init vms_residents_init(void)
+{
+	int ret;
+
+	stop_wq = alloc_workqueue("vmspace", WQ_UNBOUND, 0);
+	if (!stop_wq)
+		return -ENOMEM;
+	ret = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "vmspace:online", residents_online,
+					residents_offline);
+	if (ret < 0)
+		goto destroy_wq;
+	hotplug_state = ret;
+	ret = watch_memory();
+	if (ret)
+		goto remove_state;
+	return 0;
+
+remove_state:
+	cpuhp_remove_state_nocalls(hotplug_state);
+destroy_wq:
+	destroy_workqueue(stop_wq);
+	return ret;
+}
+
+/**
+ * vms_residents_exit - after the last file was closed; waits for the threads
+ */
+void vms_residents_exit(void)
+{
+	/* The works that stop threads, and with them the last spaces, are done. */
+	destroy_workqueue(stop_wq);
+	unwatch_memory();
+	cpuhp_remove_state_nocalls(hotplug_state);
+}

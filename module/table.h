@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Table pages and their nodes.
+ *
+ * A node describes one table page and is found from it in O(1), through the
+ * page's private field.  A page table is a tree of nodes under a root; what a
+ * mapping means, who may change which part, and the TLBs are others' matters.
+ *
+ * Lifetime: a node is allocated into a reserve, linked under one parent entry,
+ * unlinked (it is stray from then on), and freed after every CPU that may have
+ * it in a paging-structure cache has flushed and after an RCU grace period, for
+ * the sake of walkers that only look.
+ */
+#ifndef VMS_TABLE_H
+#define VMS_TABLE_H
+
+#include <linux/list.h>
+#include <linux/mm_types.h>
+#include <linux/rcupdate.h>
+#include <linux/spinlock.h>
+#include "entry.h"
+#include "geometry.h"
+
+/**
+ * struct vms_node - what is known of one table page
+ * @table:	its 512 entries, written only by the owner of the node
+ * @page:	the page itself
+ * @level:	1 to 5; a child's is its parent's minus one
+ * @count:	entries that are not empty; written only by the owner
+ * @stray:	no longer part of the tree; under @lock
+ * @owned:	someone owns the node; under @lock
+ * @lock:	guards @stray, @owned and @waiters; held for a few instructions
+ * @waiters:	who waits for ownership, first come first served
+ * @link:	in a reserve, then in a gather
+ * @rcu:	to free it
+ */
+struct vms_node {
+	u64 *table;
+	struct page *page;
+	u8 level;
+	u16 count;
+	bool stray;
+	bool owned;
+	spinlock_t lock;
+	struct list_head waiters;
+	union {
+		struct list_head link;
+		struct rcu_head rcu;
+	};
+};
+
+/**
+ * struct vms_pt - one page table
+ * @root:	node of the top-level table; never stray
+ * @levels:	4 or 5
+ * @va_end:	see vms_va_end()
+ * @tables:	table pages in use, those that await a flush included
+ */
+struct vms_pt {
+	struct vms_node *root;
+	unsigned int levels;
+	u64 va_end;
+	atomic_long_t tables;
+};
+
+/**
+ * struct vms_mapping - a mapping, or the hole where there is none
+ * @start:	first address
+ * @end:	first address after it
+ * @entry:	the leaf or held entry; empty for a hole
+ * @level:	the level of the entry
+ */
+struct vms_mapping {
+	u64 start;
+	u64 end;
+	u64 entry;
+	unsigned int level;
+};
+
+/**
+ * struct vms_walk - a position in a page table
+ * @path:	the node at each level on the way, by level
+ * @va:		the address
+ * @level:	level of the table that holds the slot
+ * @entry:	the slot's entry as it was read
+ */
+struct vms_walk {
+	struct vms_node *path[VMS_MAX_LEVELS + 1];
+	u64 va;
+	unsigned int level;
+	u64 entry;
+};
+
+/* Tables set aside, so that nothing runs out half-way. */
+struct vms_reserve {
+	struct list_head nodes;
+};
+
+int vms_table_init(void);
+void vms_table_exit(void);
+
+int vms_pt_init(struct vms_pt *pt, unsigned int levels);
+void vms_pt_destroy(struct vms_pt *pt, void (*leaf)(u64 entry, unsigned int level, void *arg),
+		    void *arg);
+u64 vms_pt_pages(struct vms_pt *pt);
+void vms_pt_translate(struct vms_pt *pt, u64 va, struct vms_mapping *m);
+
+void vms_reserve_init(struct vms_reserve *r);
+int vms_reserve_fill(struct vms_reserve *r, struct vms_pt *pt, unsigned int n);
+void vms_reserve_drain(struct vms_reserve *r, struct vms_pt *pt);
+
+struct vms_node *vms_node_link(struct vms_reserve *r, struct vms_node *parent, unsigned int index);
+void vms_node_unlink(struct vms_node *parent, unsigned int index, struct vms_node *node);
+void vms_node_free_rcu(struct vms_pt *pt, struct vms_node *node);
+struct vms_node *vms_node_of(u64 entry);
+
+void vms_walk_start(struct vms_walk *w, struct vms_node *top, u64 va);
+bool vms_walk_next(struct vms_walk *w, const struct vms_node *top, u64 end);
+void vms_walk_mapping(const struct vms_walk *w, struct vms_mapping *m);
+
+/**
+ * vms_walk_slot - where the entry of the position stands
+ * @w:	the walk
+ */
+static inline u64 *vms_walk_slot(const struct vms_walk *w)
+{
+	return &w->path[w->level]->table[vms_index(w->va, w->level)];
+}
+
+#endif /* VMS_TABLE_H */
