@@ -84,6 +84,7 @@ static void node_unlock(struct vms_node *node)
 		list_del(&w->link);
 		/* @w is on the waiter's stack, and gone once it is granted. */
 		task = get_task_struct(w->task);
+		/* Pairs with node_wait(). */
 		smp_store_release(&w->granted, true);
 	} else {
 		node->owned = false;

@@ -12,6 +12,7 @@
 #ifndef VMS_MEMORY_H
 #define VMS_MEMORY_H
 
+#include <linux/bits.h>
 #include <linux/mm_types.h>
 #include <linux/xarray.h>
 #include "store.h"
@@ -19,9 +20,9 @@
 struct user_struct;
 struct vm_area_struct;
 
-#define VMS_MAX_FRAMES	(1U << 18)	/* 4 KiB pages in one memory object: 1 GiB */
 /* The offset of mmap(2), in pages, is the id of an object and an index into it. */
 #define VMS_MMAP_SHIFT	18
+#define VMS_MAX_FRAMES	BIT(VMS_MMAP_SHIFT)	/* 4 KiB pages in one object: 1 GiB */
 
 /**
  * struct vms_frames - the tracked frames of one store

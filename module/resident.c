@@ -81,7 +81,7 @@ struct vms_resident {
 	bool stays;
 	unsigned int users;
 	struct list_head link;
-	spinlock_t lock;
+	spinlock_t lock;	/* requests, refuse */
 	struct list_head requests;
 	int refuse;
 	bool inside;

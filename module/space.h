@@ -53,7 +53,7 @@ struct vms_space {
 	struct vms_mmu mmu;
 	struct vms_frames *frames;
 	atomic_t users;
-	struct mutex residents_lock;
+	struct mutex residents_lock;	/* changes of residents */
 	struct xarray residents;
 	struct vms_counters __percpu *counters;
 	atomic64_t shootdowns;

@@ -37,7 +37,7 @@ struct vms_object {
 	struct kref ref;
 	void (*release)(struct vms_object *obj);
 	int (*close)(struct vms_object *obj);
-	struct mutex lock;
+	struct mutex lock;	/* one operation at a time */
 	bool dead;
 	struct rcu_head rcu;
 };

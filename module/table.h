@@ -41,7 +41,7 @@ struct vms_node {
 	u16 count;
 	bool stray;
 	bool owned;
-	spinlock_t lock;
+	spinlock_t lock;	/* stray, owned, waiters */
 	struct list_head waiters;
 	union {
 		struct list_head link;

@@ -103,7 +103,8 @@ static void run_vmspace(unsigned int n, double took[NR_STEPS])
 static void run_linux(unsigned int n, double took[NR_STEPS])
 {
 	double start = now();
-	char *map = mmap(NULL, n * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, memfd, 0);
+	char *map = mmap(NULL, n * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+			 memfd, 0);
 
 	took[MAP] = now() - start;
 	if (map == MAP_FAILED)

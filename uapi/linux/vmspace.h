@@ -33,9 +33,9 @@
 #define VMSPACE_STEP		_IO(VMSPACE_IOC_MAGIC, 0x01)
 
 /* Bits of vmspace_info.features. */
-#define VMSPACE_FEATURE_LEVEL5	(1ULL << 0)	/* 5-level paging is in use */
-#define VMSPACE_FEATURE_PTI	(1ULL << 1)	/* page-table isolation is on */
-#define VMSPACE_FEATURE_PCID	(1ULL << 2)	/* the CPUs use PCIDs */
+#define VMSPACE_FEATURE_LEVEL5	0x1ULL	/* 5-level paging is in use */
+#define VMSPACE_FEATURE_PTI	0x2ULL	/* page-table isolation is on */
+#define VMSPACE_FEATURE_PCID	0x4ULL	/* the CPUs use PCIDs */
 
 /**
  * struct vmspace_info - what this module on this machine can do
@@ -72,7 +72,7 @@ struct vmspace_info {
 };
 
 /* Flags of vmspace_step. */
-#define VMSPACE_STEP_CONTINUE	(1U << 0)	/* go on after an operation failed */
+#define VMSPACE_STEP_CONTINUE	0x01	/* go on after an operation failed */
 
 /**
  * struct vmspace_step - execute operations in order
@@ -136,12 +136,12 @@ enum vmspace_opcode {
 };
 
 /* Flags of operations.  A flag that an operation does not list is refused. */
-#define VMSPACE_NONBLOCK	(1U << 0)	/* OPEN_CURSOR*: -EBUSY, do not wait */
-#define VMSPACE_REPLACE		(1U << 1)	/* MAP: over an existing mapping */
-#define VMSPACE_DEFER		(1U << 2)	/* MAP, UNMAP, PROTECT_NEXT: flush later */
-#define VMSPACE_WRITABLE	(1U << 3)	/* IMPORT: mappings may be writable */
-#define VMSPACE_RESIDENT	(1U << 4)	/* ACTIVATE: stay inside when idle */
-#define VMSPACE_STORE		(1U << 5)	/* ACCESS: a store, not a load */
+#define VMSPACE_NONBLOCK	0x01	/* OPEN_CURSOR*: -EBUSY, do not wait */
+#define VMSPACE_REPLACE		0x02	/* MAP: over an existing mapping */
+#define VMSPACE_DEFER		0x04	/* MAP, UNMAP, PROTECT_NEXT: flush later */
+#define VMSPACE_WRITABLE	0x08	/* IMPORT: mappings may be writable */
+#define VMSPACE_RESIDENT	0x10	/* ACTIVATE: stay inside when idle */
+#define VMSPACE_STORE		0x20	/* ACCESS: a store, not a load */
 
 /*
  * Properties of a mapping.
@@ -150,14 +150,14 @@ enum vmspace_opcode {
  * it has: x86 cannot express memory that is writable or executable and not
  * readable, so the entry is kept with its present bit clear.
  */
-#define VMSPACE_PROP_READ	(1U << 0)
-#define VMSPACE_PROP_WRITE	(1U << 1)
-#define VMSPACE_PROP_EXEC	(1U << 2)
-#define VMSPACE_PROP_USER	(1U << 3)	/* user mode may use it */
-#define VMSPACE_PROP_ACCESSED	(1U << 4)	/* set by the CPU when it walks here */
-#define VMSPACE_PROP_DIRTY	(1U << 5)	/* set by the CPU when it stores here */
-#define VMSPACE_PROP_SOFT	(1U << 6)	/* no meaning to the module */
-#define VMSPACE_PROP_ALL	((1U << 7) - 1)
+#define VMSPACE_PROP_READ	0x01
+#define VMSPACE_PROP_WRITE	0x02
+#define VMSPACE_PROP_EXEC	0x04
+#define VMSPACE_PROP_USER	0x08	/* user mode may use it */
+#define VMSPACE_PROP_ACCESSED	0x10	/* set by the CPU when it walks here */
+#define VMSPACE_PROP_DIRTY	0x20	/* set by the CPU when it stores here */
+#define VMSPACE_PROP_SOFT	0x40	/* no meaning to the module */
+#define VMSPACE_PROP_ALL	0x7f
 
 /*
  * Cache policies.  A mapping always has the policy of its memory object,
@@ -172,10 +172,10 @@ enum vmspace_opcode {
 #define VMSPACE_OUTCOME_FAULT	1
 
 /* Bits of vmspace_op.cpu_stat.state. */
-#define VMSPACE_CPU_ACTIVE	(1U << 0)	/* the space is active on the CPU */
-#define VMSPACE_CPU_RESIDENT	(1U << 1)	/* it stays inside when idle */
-#define VMSPACE_CPU_INSIDE	(1U << 2)	/* its page table is loaded now */
-#define VMSPACE_CPU_PARKED	(1U << 3)	/* the CPU is offline */
+#define VMSPACE_CPU_ACTIVE	0x01	/* the space is active on the CPU */
+#define VMSPACE_CPU_RESIDENT	0x02	/* it stays inside when idle */
+#define VMSPACE_CPU_INSIDE	0x04	/* its page table is loaded now */
+#define VMSPACE_CPU_PARKED	0x08	/* the CPU is offline */
 
 /**
  * struct vmspace_op - one operation
