@@ -69,6 +69,7 @@ struct vms_request {
  * @lock:	guards @requests, @refuse
  * @requests:	struct vms_request, oldest first
  * @refuse:	why no request is accepted, or 0
+ * @serving:	the request in work, taken from @requests; the thread's own
  * @inside:	the root is loaded
  * @stop:	to stop it
  * @stopped:	the thread is gone
@@ -84,6 +85,7 @@ struct vms_resident {
 	spinlock_t lock;	/* requests, refuse */
 	struct list_head requests;
 	int refuse;
+	struct vms_request *serving;
 	bool inside;
 	struct work_struct stop;
 	struct completion stopped;
@@ -134,7 +136,10 @@ static void resident_put(struct vms_resident *r)
 	kref_put(&r->ref, resident_free);
 }
 
-/* Refuse requests from now on, those that wait included. */
+/*
+ * Refuse requests from now on, those that wait included. The one in work is the
+ * thread's matter.
+ */
 static void resident_refuse(struct vms_resident *r, int why)
 {
 	struct vms_request *req, *next;
@@ -156,17 +161,31 @@ static void resident_accept(struct vms_resident *r)
 	spin_unlock(&r->lock);
 }
 
+/* By the thread; whoever adds a request wakes it afterwards. */
+static bool resident_has_work(struct vms_resident *r)
+{
+	return r->serving || !list_empty(&r->requests);
+}
+
+/* The request to work on, or NULL; by the thread. */
 static struct vms_request *resident_next_request(struct vms_resident *r)
 {
-	struct vms_request *req;
-
-	/* Polled while inside; whoever adds one wakes the thread afterwards. */
-	if (list_empty(&r->requests))
-		return NULL;
+	if (r->serving || list_empty(&r->requests))
+		return r->serving;
 	spin_lock(&r->lock);
-	req = list_first_entry_or_null(&r->requests, struct vms_request, link);
+	r->serving = list_first_entry_or_null(&r->requests, struct vms_request, link);
+	if (r->serving)
+		list_del(&r->serving->link);
 	spin_unlock(&r->lock);
-	return req;
+	return r->serving;
+}
+
+/* The request in work is through, or given up; by the thread. */
+static void resident_finish(struct vms_resident *r, int result)
+{
+	if (r->serving)
+		request_finish(r->serving, result);
+	r->serving = NULL;
 }
 
 /*
@@ -185,11 +204,11 @@ static void resident_adjust_priority(struct vms_resident *r)
 {
 	if (!r->stays)
 		return;
-	if (!resident_next_request(r))
+	if (!resident_has_work(r))
 		set_priority(current, SCHED_IDLE);
 	/* Someone may have asked meanwhile, and found the priority still high. */
 	smp_mb();
-	if (resident_next_request(r))
+	if (resident_has_work(r))
 		set_priority(current, SCHED_NORMAL);
 }
 
@@ -235,10 +254,7 @@ static void resident_serve(struct vms_resident *r, struct vms_request *req)
 	this_cpu_ptr(r->space->counters)->accesses++;
 	trace_access(r->space->number, a->kind, a->va, a->width ? a->width : a->len, a->value,
 		     a->done);
-	spin_lock(&r->lock);
-	list_del(&req->link);
-	spin_unlock(&r->lock);
-	request_finish(req, 0);
+	resident_finish(r, 0);
 }
 
 static bool resident_called_out(void)
@@ -299,6 +315,7 @@ static int resident_stay(struct vms_resident *r)
 static void resident_park(struct vms_resident *r)
 {
 	resident_refuse(r, -ENODEV);
+	resident_finish(r, -ENODEV);
 	kthread_parkme();
 	resident_accept(r);
 }
@@ -317,19 +334,20 @@ static int resident_thread(void *data)
 		resident_adjust_priority(r);
 		set_current_state(TASK_IDLE);
 		if (!kthread_should_stop() && !kthread_should_park() &&
-		    !r->stays && !resident_next_request(r)) {
+		    !r->stays && !resident_has_work(r)) {
 			schedule();
 			continue;
 		}
 		__set_current_state(TASK_RUNNING);
 		/* Nothing to do inside for one that only stays, on a busy CPU. */
-		if (r->stays && !resident_next_request(r) && !single_task_running()) {
+		if (r->stays && !resident_has_work(r) && !single_task_running()) {
 			schedule();
 			continue;
 		}
 		ret = resident_stay(r);
 		if (ret == -EIO) {
 			resident_refuse(r, -EIO);
+			resident_finish(r, -EIO);
 			r->stays = false;
 		} else if (ret) {
 			schedule_timeout_idle(1);
@@ -337,6 +355,7 @@ static int resident_thread(void *data)
 		/* Where RCU sees a quiescent state, and others get the CPU. */
 		schedule();
 	}
+	resident_finish(r, -ENXIO);
 	return 0;
 }
 
