@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PAGE	4096ULL
@@ -103,8 +105,8 @@ static inline int vms_drop_writer(int fd, int id)
 }
 
 /* @offset may be NULL; it receives the offset for mmap(2). */
-static inline int vms_new_memory_of(int fd, uint64_t count, uint64_t frame_size,
-				    unsigned int cache, uint64_t *offset)
+static inline int vms_new_memory_of(int fd, __u64 count, __u64 frame_size,
+				    unsigned int cache, __u64 *offset)
 {
 	struct vmspace_op op = {
 		.opcode = VMSPACE_OP_NEW_MEMORY,
@@ -117,12 +119,12 @@ static inline int vms_new_memory_of(int fd, uint64_t count, uint64_t frame_size,
 	return ret ? ret : (int)op.new_memory.new_id;
 }
 
-static inline int vms_new_memory(int fd, uint64_t count)
+static inline int vms_new_memory(int fd, __u64 count)
 {
 	return vms_new_memory_of(fd, count, PAGE, VMSPACE_CACHE_WB, NULL);
 }
 
-static inline int vms_import(int fd, void *addr, uint64_t count, unsigned int flags)
+static inline int vms_import(int fd, void *addr, __u64 count, unsigned int flags)
 {
 	struct vmspace_op op = {
 		.opcode = VMSPACE_OP_IMPORT,
@@ -134,8 +136,8 @@ static inline int vms_import(int fd, void *addr, uint64_t count, unsigned int fl
 	return ret ? ret : (int)op.import.new_id;
 }
 
-static inline int vms_open_cursor_as(int fd, unsigned int opcode, int space, uint64_t start,
-				     uint64_t end, unsigned int flags)
+static inline int vms_open_cursor_as(int fd, unsigned int opcode, int space, __u64 start,
+				     __u64 end, unsigned int flags)
 {
 	struct vmspace_op op = {
 		.opcode = opcode,
@@ -148,24 +150,24 @@ static inline int vms_open_cursor_as(int fd, unsigned int opcode, int space, uin
 	return ret ? ret : (int)op.open.new_id;
 }
 
-static inline int vms_open_cursor(int fd, int space, uint64_t start, uint64_t end)
+static inline int vms_open_cursor(int fd, int space, __u64 start, __u64 end)
 {
 	return vms_open_cursor_as(fd, VMSPACE_OP_OPEN_CURSOR, space, start, end, 0);
 }
 
-static inline int vms_open_cursor_mut(int fd, int space, uint64_t start, uint64_t end)
+static inline int vms_open_cursor_mut(int fd, int space, __u64 start, __u64 end)
 {
 	return vms_open_cursor_as(fd, VMSPACE_OP_OPEN_CURSOR_MUT, space, start, end, 0);
 }
 
-static inline int vms_jump(int fd, int cursor, uint64_t va)
+static inline int vms_jump(int fd, int cursor, __u64 va)
 {
 	struct vmspace_op op = { .opcode = VMSPACE_OP_JUMP, .id = cursor, .pos.va = va };
 
 	return vms_op(fd, &op);
 }
 
-static inline int vms_virt_addr(int fd, int cursor, uint64_t *va)
+static inline int vms_virt_addr(int fd, int cursor, __u64 *va)
 {
 	struct vmspace_op op = { .opcode = VMSPACE_OP_VIRT_ADDR, .id = cursor };
 	int ret = vms_op(fd, &op);
@@ -181,7 +183,7 @@ static inline int vms_query(int fd, int cursor, struct vmspace_op *op)
 	return vms_op(fd, op);
 }
 
-static inline int vms_translate(int fd, int space, uint64_t va, struct vmspace_op *op)
+static inline int vms_translate(int fd, int space, __u64 va, struct vmspace_op *op)
 {
 	*op = (struct vmspace_op) {
 		.opcode = VMSPACE_OP_TRANSLATE,
@@ -191,7 +193,7 @@ static inline int vms_translate(int fd, int space, uint64_t va, struct vmspace_o
 	return vms_op(fd, op);
 }
 
-static inline int vms_find_next(int fd, int cursor, uint64_t len, struct vmspace_op *op)
+static inline int vms_find_next(int fd, int cursor, __u64 len, struct vmspace_op *op)
 {
 	*op = (struct vmspace_op) {
 		.opcode = VMSPACE_OP_FIND_NEXT,
@@ -201,7 +203,7 @@ static inline int vms_find_next(int fd, int cursor, uint64_t len, struct vmspace
 	return vms_op(fd, op);
 }
 
-static inline int vms_map_as(int fd, int cursor, int memory, uint64_t index, unsigned int prop,
+static inline int vms_map_as(int fd, int cursor, int memory, __u64 index, unsigned int prop,
 			     unsigned int flags)
 {
 	struct vmspace_op op = {
@@ -214,12 +216,12 @@ static inline int vms_map_as(int fd, int cursor, int memory, uint64_t index, uns
 	return vms_op(fd, &op);
 }
 
-static inline int vms_map(int fd, int cursor, int memory, uint64_t index, unsigned int prop)
+static inline int vms_map(int fd, int cursor, int memory, __u64 index, unsigned int prop)
 {
 	return vms_map_as(fd, cursor, memory, index, prop, 0);
 }
 
-static inline int vms_unmap(int fd, int cursor, uint64_t len, unsigned int flags,
+static inline int vms_unmap(int fd, int cursor, __u64 len, unsigned int flags,
 			    struct vmspace_op *op)
 {
 	*op = (struct vmspace_op) {
@@ -231,7 +233,7 @@ static inline int vms_unmap(int fd, int cursor, uint64_t len, unsigned int flags
 	return vms_op(fd, op);
 }
 
-static inline int vms_protect_next(int fd, int cursor, uint64_t len, unsigned int clear,
+static inline int vms_protect_next(int fd, int cursor, __u64 len, unsigned int clear,
 				   unsigned int set, unsigned int flags, struct vmspace_op *op)
 {
 	*op = (struct vmspace_op) {
@@ -273,8 +275,8 @@ static inline int vms_deactivate(int fd, int space, unsigned int cpu)
 }
 
 /* LOADED or FAULTED, or a negative error number. */
-static inline int vms_load_width(int fd, int space, unsigned int cpu, uint64_t va,
-				 unsigned int width, uint64_t *value)
+static inline int vms_load_width(int fd, int space, unsigned int cpu, __u64 va,
+				 unsigned int width, __u64 *value)
 {
 	struct vmspace_op op = {
 		.opcode = VMSPACE_OP_ACCESS,
@@ -287,13 +289,13 @@ static inline int vms_load_width(int fd, int space, unsigned int cpu, uint64_t v
 	return ret ? ret : op.access.outcome == VMSPACE_OUTCOME_OK ? LOADED : FAULTED;
 }
 
-static inline int vms_load(int fd, int space, unsigned int cpu, uint64_t va, uint64_t *value)
+static inline int vms_load(int fd, int space, unsigned int cpu, __u64 va, __u64 *value)
 {
 	return vms_load_width(fd, space, cpu, va, 8, value);
 }
 
-static inline int vms_store_width(int fd, int space, unsigned int cpu, uint64_t va,
-				  unsigned int width, uint64_t value)
+static inline int vms_store_width(int fd, int space, unsigned int cpu, __u64 va,
+				  unsigned int width, __u64 value)
 {
 	struct vmspace_op op = {
 		.opcode = VMSPACE_OP_ACCESS,
@@ -306,13 +308,13 @@ static inline int vms_store_width(int fd, int space, unsigned int cpu, uint64_t 
 	return ret ? ret : op.access.outcome == VMSPACE_OUTCOME_OK ? LOADED : FAULTED;
 }
 
-static inline int vms_store(int fd, int space, unsigned int cpu, uint64_t va, uint64_t value)
+static inline int vms_store(int fd, int space, unsigned int cpu, __u64 va, __u64 value)
 {
 	return vms_store_width(fd, space, cpu, va, 8, value);
 }
 
 static inline int vms_new_io(int fd, unsigned int opcode, int space, unsigned int cpu,
-			     uint64_t va, uint64_t len)
+			     __u64 va, __u64 len)
 {
 	struct vmspace_op op = {
 		.opcode = opcode,
@@ -324,17 +326,17 @@ static inline int vms_new_io(int fd, unsigned int opcode, int space, unsigned in
 	return ret ? ret : (int)op.new_io.new_id;
 }
 
-static inline int vms_new_reader(int fd, int space, unsigned int cpu, uint64_t va, uint64_t len)
+static inline int vms_new_reader(int fd, int space, unsigned int cpu, __u64 va, __u64 len)
 {
 	return vms_new_io(fd, VMSPACE_OP_NEW_READER, space, cpu, va, len);
 }
 
-static inline int vms_new_writer(int fd, int space, unsigned int cpu, uint64_t va, uint64_t len)
+static inline int vms_new_writer(int fd, int space, unsigned int cpu, __u64 va, __u64 len)
 {
 	return vms_new_io(fd, VMSPACE_OP_NEW_WRITER, space, cpu, va, len);
 }
 
-static inline int vms_read(int fd, int reader, void *to, uint64_t len, struct vmspace_op *op)
+static inline int vms_read(int fd, int reader, void *to, __u64 len, struct vmspace_op *op)
 {
 	*op = (struct vmspace_op) {
 		.opcode = VMSPACE_OP_READ,
@@ -344,7 +346,7 @@ static inline int vms_read(int fd, int reader, void *to, uint64_t len, struct vm
 	return vms_op(fd, op);
 }
 
-static inline int vms_write(int fd, int writer, const void *from, uint64_t len,
+static inline int vms_write(int fd, int writer, const void *from, __u64 len,
 			    struct vmspace_op *op)
 {
 	*op = (struct vmspace_op) {
@@ -369,6 +371,56 @@ static inline int vms_cpu_stat(int fd, int space, unsigned int cpu, struct vmspa
 		.cpu_stat.cpu = cpu,
 	};
 	return vms_op(fd, op);
+}
+
+/*
+ * Makes a space active on every CPU that is online: how many these are, their
+ * numbers in @cpus, which has room for VMS_CPUS.
+ */
+#define VMS_CPUS	64
+
+static inline int vms_activate_all(int fd, int space, unsigned int flags, unsigned int *cpus)
+{
+	struct vmspace_info info;
+	unsigned int cpu;
+	int nr = 0, ret;
+
+	ret = vms_info(fd, &info);
+	if (ret)
+		return ret;
+	for (cpu = 0; cpu < info.nr_cpus && nr < VMS_CPUS; cpu++) {
+		ret = vms_activate(fd, space, cpu, flags);
+		if (!ret)
+			cpus[nr++] = cpu;
+		else if (ret != -ENODEV)
+			return ret;
+	}
+	return nr;
+}
+
+/* Looks at a memory object: its pages from @offset on, or MAP_FAILED. */
+static inline void *vms_view(int fd, __u64 offset, __u64 count)
+{
+	return mmap(NULL, count * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
+}
+
+/*
+ * For waits, which all have an end: seconds since some moment, and a short
+ * sleep that lets others run.
+ */
+#define VMS_LIMIT	20
+
+static inline double vms_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+static inline void vms_pause(void)
+{
+	usleep(1000);
 }
 
 /*

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# "make help" lists what there is.  Kbuild, not this file, says how the module
+# is made; here stands what is around it.
+
+MAKEFLAGS += --no-print-directory
+
+# The targets here take turns; what they call runs in parallel by itself.
+.NOTPARALLEL:
+
+# What "make" builds for: the running kernel, if its headers are installed,
+# else the kernel of the virtual machine.
+running := /lib/modules/$(shell uname -r)/build
+KDIR ?= $(if $(wildcard $(running)/Makefile),$(running),$(shell scripts/kernel path headers))
+
+# What the virtual machine runs: 6.1 or debug.
+KERNEL ?= 6.1
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+TOOL_CFLAGS := -std=gnu11 -O2 -Wall -Wextra -Werror -static -pthread -Iuapi -Iselftests
+TOOL_SOURCES := $(wildcard scripts/tool/*.c)
+TOOL_HEADERS := $(wildcard scripts/tool/*.h) selftests/vmspace.h uapi/linux/vmspace.h
+
+all: module
+
+module modules:
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+
+modules_install:
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
+
+# The module for the virtual machine, in build/vm-$(KERNEL).
+vm-module: packages-build
+	@scripts/vm-module $(KERNEL)
+
+tools: build/vmspace
+
+build/vmspace: $(TOOL_SOURCES) $(TOOL_HEADERS) | packages-build
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_CFLAGS) $(TOOL_SOURCES) -o $@
+
+selftests:
+	$(MAKE) -C selftests OUTPUT=$(CURDIR)/build/selftests
+
+demo: packages-build packages-vm vm-module tools
+	@scripts/demo $(KERNEL)
+
+bench: packages-build packages-vm vm-module tools
+	@scripts/vm --kernel $(KERNEL) --thread multi --timeout 600 \
+		--file build/vmspace -- vmspace bench
+
+check:
+	@scripts/check
+
+check-style:
+	@scripts/check style
+
+check-userland:
+	@scripts/check userland
+
+# One program: make check-kselftest TESTS=name
+check-kselftest:
+	@scripts/check $(TESTS:%=--test %) kselftest
+
+check-debug:
+	@scripts/check --kernel debug $(TESTS:%=--test %) kselftest
+
+debug-kernel:
+	@scripts/debug-kernel build
+
+shell: packages-build packages-vm vm-module
+	@scripts/vm --kernel $(KERNEL) --shell $(if $(TOOL_SOURCES),--file build/vmspace)
+
+ifneq ($(TOOL_SOURCES),)
+shell: tools
+endif
+
+packages-%:
+	@scripts/packages $*
+
+# Without the kernel's help, so that it needs no headers.
+clean:
+	rm -rf build modules.order Module.symvers .tmp_versions
+	find . -path ./.git -prune -o -type f \( -name '*.o' -o -name '*.ko' \
+		-o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' \) \
+		-exec rm -f {} +
+
+help:
+	@echo 'To try it:'
+	@echo '  make demo             boot a virtual machine and show what the module does'
+	@echo '  make check            run all checks; ends with the number of passes'
+	@echo 'Both install the packages that they need, and fetch a kernel to run.'
+	@echo
+	@echo 'To build:'
+	@echo '  make                  vmspace.ko, in KDIR=$(if $(wildcard $(running)/Makefile),$(running),the headers of the virtual machine)'
+	@echo '  make modules_install  install it for the running kernel'
+	@echo '  make tools            the command-line tool, build/vmspace'
+	@echo '  make selftests        the test programs, build/selftests'
+	@echo '  make vm-module        the module for the virtual machine, build/vm-KERNEL'
+	@echo '  make debug-kernel     a kernel with every checker on (15 minutes)'
+	@echo '  make clean'
+	@echo
+	@echo 'To check one thing:'
+	@echo '  make check-style      static checks'
+	@echo '  make check-userland   tests that need no kernel'
+	@echo '  make check-kselftest  tests in the virtual machine [TESTS="name ..."]'
+	@echo '  make check-debug      the same in the debug kernel'
+	@echo '  make bench            measurements, in the virtual machine'
+	@echo '  make shell            a shell in the virtual machine'
+	@echo
+	@echo 'KERNEL=debug runs demo, bench and shell in the debug kernel.'
+
+.PHONY: all module modules modules_install vm-module tools selftests demo bench \
+	check check-style check-userland check-kselftest check-debug \
+	debug-kernel shell clean help
