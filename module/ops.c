@@ -288,20 +288,25 @@ static int op_unmap(struct vms_store *store, struct vmspace_op *op)
 	return ret;
 }
 
+/* Property bits to clear and to set: known ones, and none in both. */
+static int check_change(u32 clear, u32 set)
+{
+	return ((clear | set) & ~VMSPACE_PROP_ALL) || (clear & set) ? -EINVAL : 0;
+}
+
 static int op_protect_next(struct vms_store *store, struct vmspace_op *op)
 {
 	struct vms_mapping m;
 	struct vms_cursor *c;
 	int ret;
 
-	if (((op->protect.clear | op->protect.set) & ~VMSPACE_PROP_ALL) ||
-	    (op->protect.clear & op->protect.set))
-		return -EINVAL;
 	c = lock_cursor(store, op->id, true);
 	if (IS_ERR(c))
 		return PTR_ERR(c);
-	ret = vms_cursor_protect_next(c, op->protect.len, op->protect.clear, op->protect.set,
-				      op->flags & VMSPACE_DEFER, &m);
+	ret = check_change(op->protect.clear, op->protect.set);
+	if (!ret)
+		ret = vms_cursor_protect_next(c, op->protect.len, op->protect.clear,
+					      op->protect.set, op->flags & VMSPACE_DEFER, &m);
 	if (!ret) {
 		op->protect.start = m.start;
 		op->protect.end = m.end;
@@ -394,9 +399,6 @@ static int op_access(struct vms_store *store, struct vmspace_op *op)
 	};
 	int ret;
 
-	/* A result of loads, an argument of stores. */
-	if (a.kind == VMS_LOAD)
-		op->access.value = 0;
 	if (IS_ERR(space))
 		return PTR_ERR(space);
 	ret = check_access(space, op);
@@ -502,6 +504,7 @@ static int op_cpu_stat(struct vms_store *store, struct vmspace_op *op)
  * @flags:	flags that it knows
  * @no_id:	it works on no object: the id must be 0
  * @in:		words of the arguments that it reads
+ * @store_in:	words that it reads with VMSPACE_STORE only
  * @pad:	words of the arguments that must be 0; all others are results
  */
 struct vms_op_desc {
@@ -509,6 +512,7 @@ struct vms_op_desc {
 	u32 flags;
 	bool no_id;
 	u16 in;
+	u16 store_in;
 	u16 pad;
 };
 
@@ -622,8 +626,8 @@ static const struct vms_op_desc op_descs[] = {
 	[VMSPACE_OP_ACCESS] = {
 		.execute = op_access,
 		.flags = VMSPACE_STORE,
-		.in = WORDS(access.va) | WORDS(access.value) | WORDS(access.cpu) |
-		      WORDS(access.width),
+		.in = WORDS(access.va) | WORDS(access.cpu) | WORDS(access.width),
+		.store_in = WORDS(access.value),
 		.pad = WORDS(access.pad0) | WORDS(access.pad),
 	},
 	[VMSPACE_OP_READ] = {
@@ -654,39 +658,42 @@ static const struct vms_op_desc op_descs[] = {
 	},
 };
 
-/* Padding must be 0 on entry, and results are 0 until they are known. */
-static int check_args(const struct vms_op_desc *desc, struct vmspace_op *op)
+/*
+ * Results are 0 until they are known, and padding must be 0 on entry. Returns
+ * whether it was.
+ */
+static bool clear_results(const struct vms_op_desc *desc, struct vmspace_op *op)
 {
+	u16 in = desc->in | (op->flags & VMSPACE_STORE ? desc->store_in : 0);
 	u32 *args = (u32 *)op->words;
+	bool padded = true;
 	unsigned int i;
 
 	for (i = 0; i < ARGS_WORDS; i++) {
-		if (desc->in & BIT(i))
+		if (in & BIT(i))
 			continue;
 		if ((desc->pad & BIT(i)) && args[i])
-			return -EINVAL;
+			padded = false;
 		args[i] = 0;
 	}
-	return 0;
+	return padded;
 }
 
 static int execute(struct vms_store *store, struct vmspace_op *op)
 {
 	const struct vms_op_desc *desc;
-	int ret;
 
 	if (op->opcode >= ARRAY_SIZE(op_descs))
 		return -EOPNOTSUPP;
 	desc = &op_descs[array_index_nospec(op->opcode, ARRAY_SIZE(op_descs))];
 	if (!desc->execute)
 		return -EOPNOTSUPP;
+	if (!clear_results(desc, op))
+		return -EINVAL;
 	if (op->flags & ~desc->flags)
 		return -EINVAL;
 	if (desc->no_id && op->id)
 		return -EINVAL;
-	ret = check_args(desc, op);
-	if (ret)
-		return ret;
 	return desc->execute(store, op);
 }
 
