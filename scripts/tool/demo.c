@@ -346,12 +346,11 @@ static void stale(int cursor)
 		index = try % 2;
 		seen = try_stale(cursor, cpu, va, memory, index);
 	}
+	say("stale", "page 0x%llx replaced, its flush deferred", (unsigned long long)va);
 	if (seen)
-		say("stale", "page 0x%llx replaced, flush deferred: CPU %u still reads the old page (try %u)",
-		    (unsigned long long)va, cpu, try);
+		say("", "CPU %u still reads the old page (try %u)", cpu, try);
 	else
-		say("stale", "page 0x%llx replaced %u times, flush deferred: CPU %u never read an old page",
-		    (unsigned long long)va, try, cpu);
+		say("", "CPU %u never read the old page, in %u tries", cpu, try);
 	must(vms_flush_sync(demo.fd, cursor, &op), "FLUSH_SYNC");
 	say("flush", "FLUSH_SYNC: %llu CPUs interrupted, %llu interrupts counted, all acknowledged",
 	    op.flush.cpus, (unsigned long long)(interrupts() - before));
@@ -372,8 +371,9 @@ static void unmap(int cursor)
 		faults += must(vms_load(demo.fd, demo.space, demo.cpus[i], demo.text->start,
 					&value), "ACCESS") == FAULTED;
 	must(vms_space_stat(demo.fd, demo.space, &stat), "SPACE_STAT");
-	say("unmap", "%llu pages in one operation, %llu interrupts; %llu table page left", op.unmap.pages,
-	    (unsigned long long)(interrupts() - before), stat.space_stat.tables);
+	say("unmap", "%llu pages in one operation, %llu interrupts; %llu table page left",
+	    op.unmap.pages, (unsigned long long)(interrupts() - before),
+	    stat.space_stat.tables);
 	say("", "a load from text faults on %u of %u CPUs: %s", faults, demo.nr_cpus,
 	    expect(faults == demo.nr_cpus && stat.space_stat.tables == 1, "as it must",
 		   "SOMETHING IS LEFT"));

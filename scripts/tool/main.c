@@ -69,7 +69,7 @@ static const struct {
 
 #define NR_COMMANDS	(sizeof(commands) / sizeof(commands[0]))
 
-static void usage(FILE *to)
+static void show_help(FILE *to)
 {
 	unsigned int i;
 
@@ -84,12 +84,12 @@ int main(int argc, char **argv)
 	unsigned int i;
 
 	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
-		usage(stdout);
+		show_help(stdout);
 		return 0;
 	}
 	for (i = 0; argc > 1 && i < NR_COMMANDS; i++)
 		if (!strcmp(argv[1], commands[i].name))
 			return commands[i].run(argc - 1, argv + 1);
-	usage(stderr);
+	show_help(stderr);
 	return 2;
 }

@@ -183,6 +183,25 @@ enum vmspace_opcode {
  * @flags:	in: the flags that the operation lists
  * @id:		in: the object that it works on; 0 where there is none
  * @result:	out: 0, or a negative error number
+ * @new_space:	arguments and results of NEW_SPACE
+ * @new_memory:	of NEW_MEMORY
+ * @import:	of IMPORT
+ * @open:	of OPEN_CURSOR and OPEN_CURSOR_MUT
+ * @query:	of QUERY and TRANSLATE
+ * @find:	of FIND_NEXT
+ * @pos:	of JUMP and VIRT_ADDR
+ * @map:	of MAP
+ * @unmap:	of UNMAP
+ * @protect:	of PROTECT_NEXT
+ * @new_io:	of NEW_READER and NEW_WRITER
+ * @io:		of READ and WRITE
+ * @activate:	of ACTIVATE and DEACTIVATE
+ * @access:	of ACCESS
+ * @flush:	of FLUSH_SYNC
+ * @space_stat:	of SPACE_STAT
+ * @cpu_stat:	of CPU_STAT
+ * @words:	all of them, as they lie in memory; operations that take no
+ *		arguments have only padding
  *
  * The rest depends on the operation.  All report alike: an operation that
  * makes an object returns its id in new_id; one on a cursor, reader or writer
