@@ -16,11 +16,11 @@
 #define TRACING		"/sys/kernel/tracing/"
 
 struct segment {
-	uint64_t va;		/* of its first byte, and of its first page */
-	uint64_t start;
-	uint64_t pages;
+	__u64 va;		/* of its first byte, and of its first page */
+	__u64 start;
+	__u64 pages;
 	const char *data;	/* what the file has of it */
-	uint64_t size;
+	__u64 size;
 	unsigned int prop;
 	int memory;
 };
@@ -33,7 +33,7 @@ static struct {
 	unsigned int nr_segments;
 	struct segment segments[MAX_SEGMENTS];
 	struct segment *text, *data;
-	uint64_t first, last;	/* pages */
+	__u64 first, last;	/* pages */
 	bool failed;
 } demo;
 
@@ -67,10 +67,10 @@ static const char *rights(unsigned int prop)
 	return text;
 }
 
-static void add_segment(const char *file, uint64_t size, uint64_t base, const Elf64_Phdr *ph)
+static void add_segment(const char *file, __u64 size, __u64 base, const Elf64_Phdr *ph)
 {
 	struct segment *s = &demo.segments[demo.nr_segments];
-	uint64_t end = base + ph->p_vaddr + ph->p_memsz;
+	__u64 end = base + ph->p_vaddr + ph->p_memsz;
 
 	if (demo.nr_segments == MAX_SEGMENTS)
 		die(0, "the program has too many segments");
@@ -100,7 +100,7 @@ static void parse(const char *path)
 	const Elf64_Phdr *ph;
 	const Elf64_Ehdr *eh;
 	struct stat st;
-	uint64_t base;
+	__u64 base;
 	char *file;
 	unsigned int i;
 
@@ -113,7 +113,7 @@ static void parse(const char *path)
 	eh = (const Elf64_Ehdr *)file;
 	if ((size_t)st.st_size < sizeof(*eh) || memcmp(eh->e_ident, ELFMAG, SELFMAG) ||
 	    eh->e_ident[EI_CLASS] != ELFCLASS64 || eh->e_machine != EM_X86_64 ||
-	    eh->e_phoff + (uint64_t)eh->e_phnum * sizeof(*ph) > (uint64_t)st.st_size)
+	    eh->e_phoff + (__u64)eh->e_phnum * sizeof(*ph) > (__u64)st.st_size)
 		die(0, "%s is not an x86-64 ELF program", path);
 	ph = (const Elf64_Phdr *)(file + eh->e_phoff);
 	/* Where Linux puts programs that can run anywhere. */
@@ -128,7 +128,7 @@ static void parse(const char *path)
 /* A memory object with the segment in it, its last page filled up with zeroes. */
 static void fill_memory(struct segment *s)
 {
-	uint64_t offset;
+	__u64 offset;
 	char *map;
 
 	s->memory = must(vms_new_memory_of(demo.fd, s->pages, PAGE, VMSPACE_CACHE_WB, &offset),
@@ -144,7 +144,7 @@ static void map_segment(struct segment *s, int cursor)
 {
 	struct vmspace_op *ops = calloc(s->pages + 1, sizeof(*ops));
 	struct vmspace_step step;
-	uint64_t i;
+	__u64 i;
 
 	if (!ops)
 		die(-ENOMEM, "map");
@@ -166,7 +166,7 @@ static void map_segment(struct segment *s, int cursor)
 
 static void load(const char *path, int cursor)
 {
-	uint64_t pages = 0, size = 0;
+	__u64 pages = 0, size = 0;
 	struct vmspace_op stat;
 	unsigned int i;
 
@@ -182,12 +182,12 @@ static void load(const char *path, int cursor)
 	}
 	must(vms_space_stat(demo.fd, demo.space, &stat), "SPACE_STAT");
 	say("load", "%s: %u segments, %llu bytes, mapped in %llu pages by %llu table pages", path,
-	    demo.nr_segments, (unsigned long long)size, (unsigned long long)pages,
+	    demo.nr_segments, size, pages,
 	    stat.space_stat.tables);
 	for (i = 0; i < demo.nr_segments; i++)
-		say("", "0x%012llx %s %5llu pages", (unsigned long long)demo.segments[i].start,
+		say("", "0x%012llx %s %5llu pages", demo.segments[i].start,
 		    rights(demo.segments[i].prop),
-		    (unsigned long long)demo.segments[i].pages);
+		    demo.segments[i].pages);
 }
 
 static void live(void)
@@ -244,25 +244,25 @@ static void read_all(void)
 static void show_rights(void)
 {
 	unsigned int cpu = demo.cpus[demo.nr_cpus - 1];
-	uint64_t text = (demo.text->va + 7) & ~7ULL, data = (demo.data->va + 7) & ~7ULL;
-	uint64_t old, now;
+	__u64 text = (demo.text->va + 7) & ~7ULL, data = (demo.data->va + 7) & ~7ULL;
+	__u64 old, now;
 	int ret;
 
 	ret = must(vms_store(demo.fd, demo.space, cpu, text, 0), "ACCESS");
-	say("rights", "CPU %u stores into text at 0x%llx: %s", cpu, (unsigned long long)text,
+	say("rights", "CPU %u stores into text at 0x%llx: %s", cpu, text,
 	    expect(ret == FAULTED, "page fault, as it must", "NO FAULT"));
 	must(vms_load(demo.fd, demo.space, cpu, data, &old), "ACCESS");
 	ret = must(vms_store(demo.fd, demo.space, cpu, data, ~old), "ACCESS");
 	must(vms_load(demo.fd, demo.space, demo.cpus[0], data, &now), "ACCESS");
-	say("", "CPU %u stores into data at 0x%llx: %s", cpu, (unsigned long long)data,
+	say("", "CPU %u stores into data at 0x%llx: %s", cpu, data,
 	    expect(ret == LOADED && now == ~old, "done, and CPU 0 reads it", "FAILED"));
 	must(vms_store(demo.fd, demo.space, cpu, data, old), "ACCESS");
 }
 
-static uint64_t interrupts(void)
+static __u64 interrupts(void)
 {
 	struct vmspace_op op;
-	uint64_t sent = 0;
+	__u64 sent = 0;
 	unsigned int i;
 
 	for (i = 0; i < demo.nr_cpus; i++) {
@@ -277,7 +277,7 @@ static uint64_t interrupts(void)
  * that all may fall into one stay of the CPU. True if the second load got the
  * old page.
  */
-static bool try_stale(int cursor, unsigned int cpu, uint64_t va, int memory, unsigned int index)
+static bool try_stale(int cursor, unsigned int cpu, __u64 va, int memory, unsigned int index)
 {
 	const struct vmspace_op load = {
 		.opcode = VMSPACE_OP_ACCESS,
@@ -301,13 +301,13 @@ static bool try_stale(int cursor, unsigned int cpu, uint64_t va, int memory, uns
 	       ops[0].access.value == ops[3].access.value;
 }
 
-static bool all_read(uint64_t va, uint64_t value)
+static bool all_read(__u64 va, __u64 value)
 {
 	unsigned int i;
 	bool ok = true;
 
 	for (i = 0; i < demo.nr_cpus; i++) {
-		uint64_t got;
+		__u64 got;
 
 		ok &= must(vms_load(demo.fd, demo.space, demo.cpus[i], va, &got), "ACCESS") ==
 		      LOADED && got == value;
@@ -318,7 +318,7 @@ static bool all_read(uint64_t va, uint64_t value)
 /* Two pages that take turns at one address: each holds its own number. */
 static int turn_pages(void)
 {
-	uint64_t offset, *map;
+	__u64 offset, *map;
 	int memory = must(vms_new_memory_of(demo.fd, 2, PAGE, VMSPACE_CACHE_WB, &offset),
 			  "NEW_MEMORY");
 
@@ -334,9 +334,9 @@ static int turn_pages(void)
 static void stale(int cursor)
 {
 	unsigned int cpu = demo.cpus[demo.nr_cpus - 1], try, index = 0;
-	uint64_t va = demo.data->start + (demo.data->pages - 1) * PAGE;
+	__u64 va = demo.data->start + (demo.data->pages - 1) * PAGE;
 	int memory = turn_pages();
-	uint64_t before = 0;
+	__u64 before = 0;
 	struct vmspace_op op;
 	bool seen = false;
 
@@ -346,14 +346,14 @@ static void stale(int cursor)
 		index = try % 2;
 		seen = try_stale(cursor, cpu, va, memory, index);
 	}
-	say("stale", "page 0x%llx replaced, its flush deferred", (unsigned long long)va);
+	say("stale", "page 0x%llx replaced, its flush deferred", va);
 	if (seen)
 		say("", "CPU %u still reads the old page (try %u)", cpu, try);
 	else
 		say("", "CPU %u never read the old page, in %u tries", cpu, try);
 	must(vms_flush_sync(demo.fd, cursor, &op), "FLUSH_SYNC");
 	say("flush", "FLUSH_SYNC: %llu CPUs interrupted, %llu interrupts counted, all acknowledged",
-	    op.flush.cpus, (unsigned long long)(interrupts() - before));
+	    op.flush.cpus, (interrupts() - before));
 	say("", "now %s", expect(all_read(va, index), "every CPU reads the new page",
 				 "a CPU STILL READS THE OLD PAGE"));
 	must(vms_drop_memory(demo.fd, memory), "DROP_MEMORY");
@@ -363,7 +363,7 @@ static void unmap(int cursor)
 {
 	struct vmspace_op op, stat;
 	unsigned int i, faults = 0;
-	uint64_t before = interrupts(), value;
+	__u64 before = interrupts(), value;
 
 	must(vms_jump(demo.fd, cursor, demo.first), "JUMP");
 	must(vms_unmap(demo.fd, cursor, demo.last - demo.first, 0, &op), "UNMAP");
@@ -372,7 +372,7 @@ static void unmap(int cursor)
 					&value), "ACCESS") == FAULTED;
 	must(vms_space_stat(demo.fd, demo.space, &stat), "SPACE_STAT");
 	say("unmap", "%llu pages in one operation, %llu interrupts; %llu table page left",
-	    op.unmap.pages, (unsigned long long)(interrupts() - before),
+	    op.unmap.pages, (interrupts() - before),
 	    stat.space_stat.tables);
 	say("", "a load from text faults on %u of %u CPUs: %s", faults, demo.nr_cpus,
 	    expect(faults == demo.nr_cpus && stat.space_stat.tables == 1, "as it must",
