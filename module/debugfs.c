@@ -22,22 +22,21 @@ static const char * const size_names[] = { "", "4K", "2M", "1G", "512G", "256T" 
 static const char * const cache_names[] = { "wb", "wc", "uc" };
 
 /**
- * struct vms_run - leaves in a row that differ only in their frames' numbers
+ * struct vms_run - leaves in a row that differ only in their frames
  * @m:		the first of them, with the end of the last
  * @nr:		how many
+ * @scattered:	their frames are not in a row
  */
 struct vms_run {
 	struct vms_mapping m;
 	unsigned int nr;
+	bool scattered;
 };
 
 static bool run_continues(const struct vms_run *run, const struct vms_mapping *m)
 {
-	u64 size = vms_level_size(m->level);
-	u64 expected = run->m.entry + run->nr * size;
-
 	return run->nr && run->m.level == m->level && run->m.end == m->start &&
-	       expected == m->entry;
+	       !((run->m.entry ^ m->entry) & ~VMS_ADDRESS_MASK);
 }
 
 static void run_print(struct seq_file *s, struct vms_run *run)
@@ -47,7 +46,7 @@ static void run_print(struct seq_file *s, struct vms_run *run)
 
 	if (!run->nr)
 		return;
-	seq_printf(s, "  0x%014llx-0x%014llx %4u x %-3s %c%c%c%c %c%c%c %s pfn 0x%llx\n",
+	seq_printf(s, "  0x%014llx-0x%014llx %4u x %-3s %c%c%c%c %c%c%c %s pfn 0x%llx%s\n",
 		   run->m.start, run->m.end, run->nr, size_names[run->m.level],
 		   prop & VMSPACE_PROP_READ ? 'r' : '-',
 		   prop & VMSPACE_PROP_WRITE ? 'w' : '-',
@@ -56,7 +55,8 @@ static void run_print(struct seq_file *s, struct vms_run *run)
 		   prop & VMSPACE_PROP_ACCESSED ? 'A' : '-',
 		   prop & VMSPACE_PROP_DIRTY ? 'D' : '-',
 		   prop & VMSPACE_PROP_SOFT ? 'S' : '-',
-		   cache_names[vms_entry_cache(e)], vms_entry_pfn(e));
+		   cache_names[vms_entry_cache(e)], vms_entry_pfn(e),
+		   run->scattered ? ", ..." : "");
 	run->nr = 0;
 }
 
@@ -92,13 +92,15 @@ static void table_mapping(struct seq_file *s, const struct vms_walk *w, void *ar
 
 	vms_walk_mapping(w, &m);
 	if (run_continues(run, &m)) {
+		u64 next = run->m.entry + run->nr * vms_level_size(m.level);
+
+		run->scattered |= m.entry != next;
 		run->nr++;
 		run->m.end = m.end;
 		return;
 	}
 	run_print(s, run);
-	run->m = m;
-	run->nr = 1;
+	*run = (struct vms_run) { .m = m, .nr = 1 };
 }
 
 static int table_show(struct seq_file *s, void *unused)
