@@ -478,7 +478,7 @@ int vms_memory_mmap(struct vms_memory *mem, struct vm_area_struct *vma)
 {
 	u64 index = vma->vm_pgoff & (VMS_MAX_FRAMES - 1);
 
-	if (!(vma->vm_flags & VM_SHARED) || index + vma_pages(vma) > mem->nr_pages)
+	if (!(vma->vm_flags & VM_MAYSHARE) || index + vma_pages(vma) > mem->nr_pages)
 		return -EINVAL;
 	if (mem->tracked && mem->cache == VMSPACE_CACHE_WB)
 		return -EINVAL;
