@@ -133,13 +133,14 @@ static void entries_directories(struct seq_file *s, const struct vms_walk *w,
 
 	for (level = top; level > w->level; level--) {
 		unsigned int index = vms_index(w->va, level);
+		const struct vms_node *child = w->path[level - 1];
 
-		if (path->node[level - 1] == w->path[level - 1])
+		if (path->node[level - 1] == child)
 			continue;
-		path->node[level - 1] = w->path[level - 1];
+		path->node[level - 1] = child;
 		seq_printf(s, "%u 0x%014llx %3u 0x%016llx table %u\n", level,
 			   vms_slot_start(w->va, level), index,
-			   READ_ONCE(w->path[level]->table[index]), w->path[level - 1]->count);
+			   READ_ONCE(w->path[level]->table[index]), READ_ONCE(child->count));
 	}
 }
 

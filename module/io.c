@@ -74,10 +74,13 @@ free_io:
 	return ERR_PTR(ret);
 }
 
-/* One piece of a copy; the access has a buffer. */
+/*
+ * One piece of a copy; the access has a buffer. Also on failure the position and
+ * @a->done tell what was copied: a CPU may go offline in the middle.
+ */
 static int io_copy_piece(struct vms_io *io, void __user *user, struct vms_access *a)
 {
-	size_t done;
+	size_t left = 0;
 	int ret;
 
 	a->va = io->va;
@@ -85,16 +88,11 @@ static int io_copy_piece(struct vms_io *io, void __user *user, struct vms_access
 	if (a->kind == VMS_COPY_TO && copy_from_user(a->data, user, a->len))
 		return -EFAULT;
 	ret = vms_resident_access(io->space, io->cpu, a);
-	if (ret)
-		return ret;
-	done = a->done;
-	if (a->kind == VMS_COPY_FROM) {
-		done -= copy_to_user(user, a->data, done);
-		ret = done < a->done ? -EFAULT : 0;
-	}
-	a->done = done;
-	io->va += done;
-	return ret;
+	if (a->kind == VMS_COPY_FROM && a->done)
+		left = copy_to_user(user, a->data, a->done);
+	a->done -= left;
+	io->va += a->done;
+	return left ? -EFAULT : ret;
 }
 
 /**
@@ -124,7 +122,7 @@ int vms_io_copy(struct vms_io *io, u64 addr, u64 len, u64 *bytes, bool *fault)
 		return -ERANGE;
 	if (!access_ok(user, len))
 		return -EFAULT;
-	a.data = kvmalloc(min_t(u64, len, VMS_COPY_MAX), GFP_KERNEL_ACCOUNT);
+	a.data = kmalloc(min_t(u64, len, VMS_COPY_MAX), GFP_KERNEL_ACCOUNT);
 	if (!a.data)
 		return -ENOMEM;
 	while (*bytes < len && !ret && !*fault) {
@@ -133,6 +131,6 @@ int vms_io_copy(struct vms_io *io, u64 addr, u64 len, u64 *bytes, bool *fault)
 		*bytes += a.done;
 		*fault = !ret && a.done < a.len;
 	}
-	kvfree(a.data);
+	kfree(a.data);
 	return ret;
 }

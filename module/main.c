@@ -59,13 +59,20 @@ static long ioctl_info(struct vms_store *store, void *arg)
 	return 0;
 }
 
+/* Whether a failure ends the program; an interrupted wait would be followed by more. */
+static bool step_ends(const struct vmspace_step *step, int error)
+{
+	return !(step->flags & VMSPACE_STEP_CONTINUE) ||
+	       (error == -EINTR && signal_pending(current));
+}
+
 /*
  * Execute up to CHUNK operations. They are written back once before they are
  * executed: nothing is done whose result could not be told. Returns how many
- * were executed, the last of which may have failed.
+ * were executed, and whether the last of them ended the program.
  */
 static int step_chunk(struct vms_store *store, struct vmspace_op __user *user, unsigned int nr,
-		      struct vmspace_step *step)
+		      struct vmspace_step *step, bool *ended)
 {
 	struct vmspace_op ops[CHUNK];
 	unsigned int i;
@@ -73,16 +80,13 @@ static int step_chunk(struct vms_store *store, struct vmspace_op __user *user, u
 	if (copy_from_user(ops, user, nr * sizeof(*ops)) ||
 	    copy_to_user(user, ops, nr * sizeof(*ops)))
 		return -EFAULT;
-	for (i = 0; i < nr; i++) {
+	for (i = 0; i < nr && !*ended; i++) {
 		vms_op_execute(store, &ops[i]);
 		if (!ops[i].result)
 			continue;
 		if (!step->error)
 			step->error = ops[i].result;
-		if (!(step->flags & VMSPACE_STEP_CONTINUE)) {
-			i++;
-			break;
-		}
+		*ended = step_ends(step, ops[i].result);
 	}
 	if (copy_to_user(user, ops, i * sizeof(*ops)))
 		return -EFAULT;
@@ -93,6 +97,7 @@ static long ioctl_step(struct vms_store *store, void *arg)
 {
 	struct vmspace_step *step = arg;
 	struct vmspace_op __user *user = u64_to_user_ptr(step->ops);
+	bool ended = false;
 	int ret;
 
 	if ((step->flags & ~VMSPACE_STEP_CONTINUE) || step->pad)
@@ -101,15 +106,13 @@ static long ioctl_step(struct vms_store *store, void *arg)
 		return -EINVAL;
 	step->done = 0;
 	step->error = 0;
-	while (step->done < step->count) {
+	while (step->done < step->count && !ended) {
 		unsigned int nr = min_t(unsigned int, step->count - step->done, CHUNK);
 
-		ret = step_chunk(store, user + step->done, nr, step);
+		ret = step_chunk(store, user + step->done, nr, step, &ended);
 		if (ret < 0)
 			return ret;
 		step->done += ret;
-		if (step->error && !(step->flags & VMSPACE_STEP_CONTINUE))
-			break;
 		if (fatal_signal_pending(current)) {
 			step->error = -EINTR;
 			break;

@@ -112,8 +112,9 @@ static void frame_free(struct vms_frames *frames, struct vms_frame *f)
 		uncharge_pins(f->user, 1);
 		free_uid(f->user);
 	} else {
-		set_memory_wb((unsigned long)page_address(f->page), 1);
-		put_page(f->page);
+		/* One that stays uncached is lost to the allocator. */
+		if (!WARN_ON_ONCE(set_memory_wb((unsigned long)page_address(f->page), 1)))
+			put_page(f->page);
 	}
 	kfree(f);
 }

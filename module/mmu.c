@@ -366,14 +366,19 @@ static u64 __init find_kernel_root(void)
 /**
  * vms_mmu_init - see whether private roots can work here
  *
- * Return: 0, -ENODEV if the machine is of the wrong kind, -EAGAIN if the
- * kernel's own root could not be found.
+ * Return: 0, -ENODEV if the machine, or -EOPNOTSUPP if the kernel, is of the wrong
+ * kind, -EAGAIN if the kernel's own root could not be found.
  */
 int __init vms_mmu_init(void)
 {
 	if (boot_cpu_has(X86_FEATURE_XENPV)) {
 		pr_err("a Xen PV guest does not own its page tables\n");
 		return -ENODEV;
+	}
+	/* Spinlocks sleep there, and residents take them inside. */
+	if (IS_ENABLED(CONFIG_PREEMPT_RT)) {
+		pr_err("kernels with PREEMPT_RT are not supported\n");
+		return -EOPNOTSUPP;
 	}
 	/* XD is reserved without it, and a reserved bit in a live entry an oops. */
 	if (!boot_cpu_has(X86_FEATURE_NX)) {

@@ -60,7 +60,7 @@ struct vms_request {
 /**
  * struct vms_resident - a space's presence on one CPU
  * @ref:	the space's or the stopping work's, and of everyone who asks
- * @space:	the space; a reference
+ * @space:	the space; a reference until the thread is gone
  * @cpu:	the CPU
  * @thread:	its thread
  * @stays:	it goes inside without being asked
@@ -105,7 +105,8 @@ static void request_free(struct kref *ref)
 {
 	struct vms_request *req = container_of(ref, struct vms_request, ref);
 
-	kvfree(req->access.data);
+	/* By the thread, inside, if the caller has gone. */
+	kfree(req->access.data);
 	kfree(req);
 }
 
@@ -125,9 +126,7 @@ static void resident_free(struct kref *ref)
 {
 	struct vms_resident *r = container_of(ref, struct vms_resident, ref);
 
-	if (r->thread)
-		put_task_struct(r->thread);
-	vms_object_put(&r->space->obj);
+	put_task_struct(r->thread);
 	kfree(r);
 }
 
@@ -146,7 +145,9 @@ static void resident_refuse(struct vms_resident *r, int why)
 	LIST_HEAD(requests);
 
 	spin_lock(&r->lock);
-	r->refuse = why;
+	/* A CPU that comes back does not undo what is for good. */
+	if (!r->refuse || why == -ENXIO)
+		r->refuse = why;
 	list_splice_init(&r->requests, &requests);
 	spin_unlock(&r->lock);
 	list_for_each_entry_safe(req, next, &requests, link)
@@ -196,7 +197,7 @@ static void set_priority(struct task_struct *thread, int policy)
 {
 	const struct sched_attr attr = { .size = sizeof(attr), .sched_policy = policy };
 
-	if (thread->policy != policy)
+	if (READ_ONCE(thread->policy) != policy)
 		WARN_ON_ONCE(sched_setattr_nocheck(thread, &attr));
 }
 
@@ -282,7 +283,7 @@ static int resident_stay(struct vms_resident *r)
 	ret = vms_mmu_enter(&space->mmu);
 	if (ret)
 		return ret;
-	/* On its way offline a CPU pushes even bound threads to others. */
+	/* See resident_come_home(). */
 	if (smp_processor_id() != r->cpu) {
 		ret = vms_mmu_leave(&space->mmu);
 		return ret ? ret : -EAGAIN;
@@ -320,6 +321,16 @@ static void resident_park(struct vms_resident *r)
 	resident_accept(r);
 }
 
+/*
+ * A CPU that is about to go offline pushes even bound threads to others, and
+ * their affinity is lost; it may stay after all.
+ */
+static void resident_come_home(struct vms_resident *r)
+{
+	if (raw_smp_processor_id() != r->cpu && !kthread_should_park() && cpu_active(r->cpu))
+		set_cpus_allowed_ptr(current, cpumask_of(r->cpu));
+}
+
 static int resident_thread(void *data)
 {
 	struct vms_resident *r = data;
@@ -344,6 +355,7 @@ static int resident_thread(void *data)
 			schedule();
 			continue;
 		}
+		resident_come_home(r);
 		ret = resident_stay(r);
 		if (ret == -EIO) {
 			resident_refuse(r, -EIO);
@@ -370,6 +382,8 @@ static void resident_stop_work(struct work_struct *work)
 	kthread_stop(r->thread);
 	resident_refuse(r, -ENXIO);
 	complete_all(&r->stopped);
+	/* The thread was what needed it; those who ask have their own reference. */
+	vms_object_put(&r->space->obj);
 	resident_put(r);
 }
 
@@ -382,7 +396,7 @@ static struct vms_resident *resident_create(struct vms_space *space, unsigned in
 	if (!r)
 		return ERR_PTR(-ENOMEM);
 	kref_init(&r->ref);
-	r->space = container_of(vms_object_get(&space->obj), struct vms_space, obj);
+	r->space = space;
 	r->cpu = cpu;
 	r->stays = stays;
 	spin_lock_init(&r->lock);
@@ -391,9 +405,10 @@ static struct vms_resident *resident_create(struct vms_space *space, unsigned in
 	init_completion(&r->stopped);
 	thread = kthread_create_on_cpu(resident_thread, r, cpu, "vmspace/%u");
 	if (IS_ERR(thread)) {
-		resident_put(r);
+		kfree(r);
 		return ERR_CAST(thread);
 	}
+	vms_object_get(&space->obj);
 	/* Those who ask may wake it when it has been stopped already. */
 	r->thread = get_task_struct(thread);
 	return r;
@@ -588,8 +603,7 @@ static int resident_ask(struct vms_resident *r, struct vms_request *req)
 		return ret;
 	/* Pairs with resident_adjust_priority(). */
 	smp_mb();
-	if (!READ_ONCE(r->inside))
-		set_priority(r->thread, SCHED_NORMAL);
+	set_priority(r->thread, SCHED_NORMAL);
 	wake_up_process(r->thread);
 	if (wait_for_completion_killable(&req->done))
 		return -EINTR;
@@ -689,7 +703,7 @@ static int residents_online(unsigned int cpu)
 	list_for_each_entry(r, &threads, link) {
 		if (r->cpu != cpu)
 			continue;
-		/* It was pushed away, and its affinity lost, before it parked. */
+		/* As in resident_come_home(). */
 		set_cpus_allowed_ptr(r->thread, cpumask_of(cpu));
 		kthread_unpark(r->thread);
 	}

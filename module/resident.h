@@ -31,8 +31,8 @@ enum vms_request_kind {
  * @va:		where
  * @width:	of a load or store, in bytes
  * @value:	loaded, or to be stored
- * @data:	buffer of a copy, of @len bytes; owned by the request from
- *		vms_resident_access() on
+ * @data:	buffer of a copy, of @len bytes, from kmalloc(); owned by the request
+ *		from vms_resident_access() on
  * @len:	of a copy
  * @done:	bytes that did not fault
  */
@@ -47,7 +47,7 @@ struct vms_access {
 };
 
 /* What one copy can move; longer ones are made of these. */
-#define VMS_COPY_MAX	65536
+#define VMS_COPY_MAX	16384
 
 int vms_residents_init(void);
 void vms_residents_exit(void);

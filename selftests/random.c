@@ -15,7 +15,7 @@
 #include <stdarg.h>
 #include "vmspace.h"
 
-#define STEPS		8000
+#define STEPS		5000
 #define WINDOWS		7
 #define WINDOW_PAGES	32
 #define OBJECTS		24

@@ -363,7 +363,7 @@ struct vmspace_op {
 		struct {
 			__aligned_u64	tables;		/* out: table pages, root too */
 			__aligned_u64	pages;		/* out: mapped, in 4 KiB pages */
-			__aligned_u64	deferred;	/* out: pages awaiting a flush */
+			__aligned_u64	deferred;	/* out: pages held back */
 			__aligned_u64	shootdowns;	/* out: flushes with a target */
 			__u32		active;		/* out: CPUs it is active on */
 			__u32		inside;		/* out: CPUs inside now */
