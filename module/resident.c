@@ -190,15 +190,28 @@ static void resident_finish(struct vms_resident *r, int result)
 }
 
 /*
- * The lowest priority while it only stays, an ordinary one while something is
- * asked of it: those who wait must not starve behind a busy program.
+ * The lowest priority while it only stays. While something is asked of it, one
+ * above all ordinary tasks: those who wait must not starve behind a busy
+ * program, and what a thread of idle priority has consumed is charged so heavily
+ * that as an ordinary one it would pay it back for seconds.
  */
 static void set_priority(struct task_struct *thread, int policy)
 {
-	const struct sched_attr attr = { .size = sizeof(attr), .sched_policy = policy };
+	const struct sched_attr attr = {
+		.size = sizeof(attr),
+		.sched_policy = policy,
+		.sched_priority = policy == SCHED_FIFO ? 1 : 0,
+	};
 
 	if (READ_ONCE(thread->policy) != policy)
 		WARN_ON_ONCE(sched_setattr_nocheck(thread, &attr));
+}
+
+/* One that does not stay is an ordinary task, and asleep when it has nothing to do. */
+static void resident_raise(struct vms_resident *r)
+{
+	if (READ_ONCE(r->stays))
+		set_priority(r->thread, SCHED_FIFO);
 }
 
 static void resident_adjust_priority(struct vms_resident *r)
@@ -210,7 +223,7 @@ static void resident_adjust_priority(struct vms_resident *r)
 	/* Someone may have asked meanwhile, and found the priority still high. */
 	smp_mb();
 	if (resident_has_work(r))
-		set_priority(current, SCHED_NORMAL);
+		set_priority(current, SCHED_FIFO);
 }
 
 /* Up to a page of a copy, so that others are not kept waiting. */
@@ -360,7 +373,8 @@ static int resident_thread(void *data)
 		if (ret == -EIO) {
 			resident_refuse(r, -EIO);
 			resident_finish(r, -EIO);
-			r->stays = false;
+			WRITE_ONCE(r->stays, false);
+			set_priority(current, SCHED_NORMAL);
 		} else if (ret) {
 			schedule_timeout_idle(1);
 		}
@@ -378,7 +392,7 @@ static void resident_stop_work(struct work_struct *work)
 	mutex_lock(&threads_lock);
 	list_del(&r->link);
 	mutex_unlock(&threads_lock);
-	set_priority(r->thread, SCHED_NORMAL);
+	resident_raise(r);
 	kthread_stop(r->thread);
 	resident_refuse(r, -ENXIO);
 	complete_all(&r->stopped);
@@ -603,7 +617,7 @@ static int resident_ask(struct vms_resident *r, struct vms_request *req)
 		return ret;
 	/* Pairs with resident_adjust_priority(). */
 	smp_mb();
-	set_priority(r->thread, SCHED_NORMAL);
+	resident_raise(r);
 	wake_up_process(r->thread);
 	if (wait_for_completion_killable(&req->done))
 		return -EINTR;
@@ -719,7 +733,7 @@ static int residents_offline(unsigned int cpu)
 	list_for_each_entry(r, &threads, link) {
 		if (r->cpu != cpu)
 			continue;
-		set_priority(r->thread, SCHED_NORMAL);
+		resident_raise(r);
 		/* Waits until it is out, and parked. */
 		kthread_park(r->thread);
 	}
