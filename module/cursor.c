@@ -3,16 +3,21 @@
  * The cursor's operations, as walks over the tree.
  *
  * The postconditions are those of Documentation/interface.rst.  Everywhere:
- * the caller holds the cursor's lock, and the cursor owns its covering node,
- * so that nobody else changes what it sees; only the CPUs set A and D behind
- * its back, which is why live entries are exchanged and never plainly written.
+ * the caller holds the cursor's lock, and the cursor owns its covering node and
+ * all tables below it that meet its range, so that nobody else changes what it
+ * sees; only the CPUs set A and D behind its back, which is why live entries
+ * are exchanged and never plainly written.
+ *
+ * What an operation may need is set aside before it changes anything: tables in
+ * a reserve, room for removed leaves in the gather.  So memory runs out before
+ * anything changes, never half-way.
  */
 #include <linux/err.h>
+#include <linux/minmax.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include "cursor.h"
-#include "lock.h"
 #include "memory.h"
 #include "space.h"
 
@@ -29,9 +34,19 @@ static int cursor_close(struct vms_object *obj)
 	struct vms_flushed flushed;
 
 	vms_cursor_flush(c, &flushed);
-	vms_unlock_range(c->top);
+	vms_unlock_range(c->top, c->start, c->end, &c->unlock);
 	vms_space_unuse(c->space);
 	return 0;
+}
+
+/* For tables that became empty while ranges were locked or unlocked. */
+static void cursor_flush_tables(const struct vms_unlock *u)
+{
+	struct vms_cursor *c = container_of(u, struct vms_cursor, unlock);
+	struct vms_flushed flushed;
+
+	if (c->gather.fresh)
+		vms_flush(c->space, &c->gather, &flushed);
 }
 
 /**
@@ -39,6 +54,7 @@ static int cursor_close(struct vms_object *obj)
  * @space:	the space; the caller has a reference
  * @start:	first address
  * @end:	first address after it
+ * @level:	of the largest leaves that the cursor will place, 1 to 3
  * @mutable:	whether mappings may be changed
  * @nonblock:	do not wait for other cursors
  *
@@ -48,8 +64,8 @@ static int cursor_close(struct vms_object *obj)
  * -ERANGE outside the space, -ENOENT if the space is being dropped, -EBUSY,
  * -EINTR, -ENOMEM.
  */
-struct vms_cursor *vms_cursor_open(struct vms_space *space, u64 start, u64 end, bool mutable,
-				   bool nonblock)
+struct vms_cursor *vms_cursor_open(struct vms_space *space, u64 start, u64 end,
+				   unsigned int level, bool mutable, bool nonblock)
 {
 	struct vms_cursor *c;
 	int ret;
@@ -65,17 +81,18 @@ struct vms_cursor *vms_cursor_open(struct vms_space *space, u64 start, u64 end, 
 	ret = vms_space_use(space);
 	if (ret)
 		goto free_cursor;
-	c->top = vms_lock_range(&space->pt, start, end, nonblock);
-	if (IS_ERR(c->top)) {
-		ret = PTR_ERR(c->top);
-		goto unuse_space;
-	}
 	c->space = space;
 	c->start = start;
 	c->end = end;
 	c->va = start;
 	c->mutable = mutable;
 	vms_gather_init(&c->gather);
+	c->unlock = (struct vms_unlock) { .g = &c->gather, .flush = cursor_flush_tables };
+	c->top = vms_lock_range(&space->pt, start, end, level, nonblock, &c->unlock);
+	if (IS_ERR(c->top)) {
+		ret = PTR_ERR(c->top);
+		goto unuse_space;
+	}
 	vms_object_init(&c->obj, VMS_CURSOR, cursor_release, cursor_close);
 	return c;
 
@@ -88,22 +105,31 @@ free_cursor:
 
 /**
  * vms_cursor_flush - flush and release what was deferred
- * @c:	the cursor
+ * @c:		the cursor
  * @flushed:	receives what was done
  */
 void vms_cursor_flush(struct vms_cursor *c, struct vms_flushed *flushed)
 {
 	vms_flush(c->space, &c->gather, flushed);
-	atomic64_sub(c->deferred, &c->space->deferred);
+	if (c->deferred)
+		atomic64_sub(c->deferred, &c->space->deferred);
 	c->deferred = 0;
 }
 
-/* The end of an operation that removed or changed something. */
-static void cursor_settle(struct vms_cursor *c, bool defer)
+/**
+ * vms_cursor_settle - the end of an operation that may have changed something
+ * @c:		the cursor
+ * @defer:	leave the flush for later
+ */
+void vms_cursor_settle(struct vms_cursor *c, bool defer)
 {
 	struct vms_flushed flushed;
 
-	if (!defer) {
+	if (!c->gather.fresh)
+		return;
+	c->gather.fresh = false;
+	/* One large page can be more than may be held back. */
+	if (!defer || c->gather.pages > vms_max_deferred) {
 		vms_cursor_flush(c, &flushed);
 	} else {
 		atomic64_add(c->gather.pages - c->deferred, &c->space->deferred);
@@ -152,17 +178,11 @@ static int cursor_check_len(const struct vms_cursor *c, u64 len)
 	return 0;
 }
 
-/*
- * Go to the first mapping at or after the position and before @end; the walk
- * stands on it. False if there is none.
- */
-static bool cursor_walk_to_mapping(struct vms_cursor *c, struct vms_walk *w, u64 end)
+/* Go on to the first mapping before @end; the walk stands on it if there is one. */
+static bool walk_to_mapping(struct vms_cursor *c, struct vms_walk *w, u64 end)
 {
 	unsigned int steps = 0;
 
-	if (c->va >= end)
-		return false;
-	vms_walk_start(w, c->top, c->va);
 	while (vms_entry_empty(w->entry)) {
 		if (!vms_walk_next(w, c->top, end))
 			return false;
@@ -170,6 +190,22 @@ static bool cursor_walk_to_mapping(struct vms_cursor *c, struct vms_walk *w, u64
 			cond_resched();
 	}
 	return true;
+}
+
+/* The same, from the position on. */
+static bool cursor_walk_to_mapping(struct vms_cursor *c, struct vms_walk *w, u64 end)
+{
+	if (c->va >= end)
+		return false;
+	vms_walk_start(w, c->top, c->va);
+	return walk_to_mapping(c, w, end);
+}
+
+/* Nothing was found: the answer, and where the cursor goes. */
+static void cursor_pass(struct vms_cursor *c, u64 len, struct vms_mapping *m)
+{
+	*m = (struct vms_mapping) { .start = c->va, .end = c->va + len };
+	c->va += len;
 }
 
 /**
@@ -194,8 +230,7 @@ int vms_cursor_find_next(struct vms_cursor *c, u64 len, struct vms_mapping *m)
 		vms_walk_mapping(&w, m);
 		c->va = max(c->va, m->start);
 	} else {
-		*m = (struct vms_mapping) { .start = c->va, .end = c->va + len };
-		c->va += len;
+		cursor_pass(c, len, m);
 	}
 	return 0;
 }
@@ -218,72 +253,472 @@ int vms_cursor_jump(struct vms_cursor *c, u64 va)
 }
 
 /**
- * vms_cursor_map - map a page at the position, and move past it
- * @c:		a mutable cursor
- * @entry:	a 4 KiB leaf with a reference to its frame, taken over on success
- * @replace:	whether a mapping may stand there
- * @defer:	leave the flush of what was replaced for later
- *
- * All tables that are missing are set aside first, so that on failure not a
- * byte of the table has changed (S33, S60).
- *
- * Context: may sleep.
- *
- * Return: 0, -EEXIST, -ERANGE at the end of the range, -ENOMEM.
+ * struct vms_need - tables that an operation needs, as it is planned
+ * @base:	by level: the range of the last table that was counted
+ * @tables:	how many
  */
-int vms_cursor_map(struct vms_cursor *c, u64 entry, bool replace, bool defer)
+struct vms_need {
+	u64 base[VMS_MAX_LEVELS + 1];
+	unsigned int tables;
+};
+
+static void need_init(struct vms_need *need)
 {
-	struct vms_reserve reserve;
-	struct vms_walk w;
-	u64 old;
-	int ret;
+	/* No table begins there. */
+	memset(need->base, 0xff, sizeof(need->base));
+	need->tables = 0;
+}
 
-	if (c->end - c->va < VMS_PAGE_SIZE)
-		return -ERANGE;
-	vms_walk_start(&w, c->top, c->va);
-	if (!vms_entry_empty(w.entry) && !replace)
-		return -EEXIST;
-	vms_reserve_init(&reserve);
-	ret = vms_reserve_fill(&reserve, &c->space->pt, w.level - 1);
-	if (ret)
-		return ret;
-	cursor_make_room(c);
+/* Tables from below @from down to @to, on the way to @va; in ascending order. */
+static void need_path(struct vms_need *need, u64 va, unsigned int from, unsigned int to)
+{
+	unsigned int level;
 
-	/* Directories first, the leaf last: one visible write (S61). */
-	while (w.level > 1) {
-		struct vms_node *parent = w.path[w.level];
+	for (level = to; level < from; level++) {
+		u64 base = ALIGN_DOWN(va, vms_level_size(level) << VMS_INDEX_BITS);
 
-		w.level--;
-		w.path[w.level] = vms_node_link(&reserve, parent, vms_index(w.va, w.level + 1));
+		if (need->base[level] == base)
+			break;
+		need->base[level] = base;
+		need->tables++;
 	}
-	VM_WARN_ON_ONCE(entry & VMS_MUST_BE_ZERO);
-	/* Collects A and D as the CPUs left them. */
-	old = xchg(vms_walk_slot(&w), entry);
-	if (vms_entry_empty(old)) {
-		w.path[1]->count++;
-	} else {
-		vms_gather_leaf(&c->gather, old, 1);
-		if (vms_entry_present(old))
-			vms_gather_va(&c->gather, c->va);
-		cursor_settle(c, defer);
+}
+
+/* Whether nothing is mapped below a table. */
+static bool table_is_empty(const struct vms_node *node)
+{
+	unsigned int i;
+
+	if (!node->count || node->level == 1)
+		return !node->count;
+	cond_resched();
+	for (i = 0; i < VMS_ENTRIES; i++) {
+		u64 e = READ_ONCE(node->table[i]);
+
+		if (vms_entry_mapping(e, node->level) ||
+		    (vms_entry_table(e, node->level) && !table_is_empty(vms_node_of(e))))
+			return false;
 	}
-	c->va += VMS_PAGE_SIZE;
-	return 0;
+	return true;
+}
+
+/* Say that a table and those below it are stray; returns the 4 KiB pages mapped there. */
+static u64 disown_tables(struct vms_node *node)
+{
+	u64 pages = 0;
+	unsigned int i;
+
+	vms_node_disown(node);
+	if (node->level == 1)
+		return node->count;
+	cond_resched();
+	for (i = 0; i < VMS_ENTRIES; i++) {
+		u64 e = READ_ONCE(node->table[i]);
+
+		if (vms_entry_table(e, node->level))
+			pages += disown_tables(vms_node_of(e));
+		else if (!vms_entry_empty(e))
+			pages += vms_level_size(node->level) >> VMS_PAGE_SHIFT;
+	}
+	return pages;
 }
 
 /*
- * Unlink the tables that the removal of a leaf left empty, up to the covering
- * node, which belongs to a parent that the cursor does not own. The walk goes
- * on from the level that remains.
+ * Put another entry in the place of a table, and take that out with all that is
+ * below it: one visible write, whatever was mapped there (S66). Returns the
+ * 4 KiB pages that were.
  */
-static void cursor_prune(struct vms_cursor *c, struct vms_walk *w)
+static u64 cursor_detach(struct vms_cursor *c, struct vms_node *node, u64 entry)
 {
-	while (w->level < c->top->level && !w->path[w->level]->count) {
-		struct vms_node *node = w->path[w->level++];
+	u64 pages;
 
-		vms_node_unlink(w->path[w->level], vms_index(w->va, w->level), node);
-		vms_gather_table(&c->gather, node);
+	vms_node_unlink(node, entry);
+	pages = disown_tables(node);
+	vms_gather_table(&c->gather, node, pages);
+	return pages;
+}
+
+/*
+ * Replace a leaf by a table that maps the same; the walk goes down into it. The
+ * caller flushes the page before anything else changes: until then a CPU may use
+ * the old leaf and the pieces side by side, which agree (SDM volume 3A, 4.10.2).
+ */
+static void cursor_split(struct vms_cursor *c, struct vms_walk *w, struct vms_reserve *r)
+{
+	struct vms_node *node;
+
+	/* References for the pieces, before anyone can see them. */
+	vms_frame_get(c->space->frames, w->entry, VMS_ENTRIES - 1);
+	node = vms_node_split(r, w->path[w->level], vms_index(w->va, w->level));
+	w->level--;
+	w->path[w->level] = node;
+	w->entry = READ_ONCE(*vms_walk_slot(w));
+}
+
+/**
+ * struct vms_end - one end of a range of the cursor's
+ * @va:		the boundary
+ * @at:		the address beside it that is in the range: what is on the other
+ *		side may be another cursor's
+ */
+struct vms_end {
+	u64 va;
+	u64 at;
+};
+
+/* Whether a leaf straddles an end of a range; the walk stands on it. */
+static bool cursor_straddled(struct vms_cursor *c, struct vms_walk *w, const struct vms_end *end)
+{
+	vms_walk_start(w, c->top, end->at);
+	return !vms_entry_empty(w->entry) && end->va != vms_slot_start(end->va, w->level);
+}
+
+/* Split leaves until none straddles it. */
+static void cursor_split_end(struct vms_cursor *c, const struct vms_end *end,
+			     struct vms_reserve *r)
+{
+	struct vms_walk w;
+
+	if (!cursor_straddled(c, &w, end))
+		return;
+	while (end->va != vms_slot_start(end->va, w.level))
+		cursor_split(c, &w, r);
+	vms_flush_page(c->space, end->at);
+}
+
+static void need_split_end(struct vms_need *need, struct vms_cursor *c, const struct vms_end *end)
+{
+	struct vms_walk w;
+	unsigned int to;
+
+	if (!cursor_straddled(c, &w, end))
+		return;
+	for (to = 1; end->va == vms_slot_start(end->va, to + 1); to++)
+		;
+	need_path(need, end->at, w.level, to);
+}
+
+/* See to it that no leaf straddles either end of a range. All or nothing. */
+static int cursor_split_ends(struct vms_cursor *c, u64 start, u64 end)
+{
+	const struct vms_end first = { start, start }, last = { end, end - 1 };
+	struct vms_reserve reserve;
+	struct vms_need need;
+	int ret;
+
+	if (start == end)
+		return 0;
+	need_init(&need);
+	need_split_end(&need, c, &first);
+	need_split_end(&need, c, &last);
+	if (!need.tables)
+		return 0;
+	vms_reserve_init(&reserve);
+	ret = vms_reserve_fill(&reserve, &c->space->pt, need.tables);
+	if (ret)
+		return ret;
+	cursor_split_end(c, &first, &reserve);
+	cursor_split_end(c, &last, &reserve);
+	/* Both ends may have been in one leaf. */
+	vms_reserve_drain(&reserve, &c->space->pt);
+	return 0;
+}
+
+/**
+ * struct vms_piece - a part of what is to be mapped that goes into one table
+ * @va:		where it begins
+ * @index:	of its first page in the memory object
+ * @level:	of its leaves, and of the table
+ * @nr:		of leaves
+ */
+struct vms_piece {
+	u64 va;
+	u64 index;
+	unsigned int level;
+	unsigned int nr;
+};
+
+/* The next piece after @done 4 KiB pages. */
+static void map_piece(const struct vms_cursor *c, const struct vms_map *map, u64 done,
+		      struct vms_piece *piece)
+{
+	u64 left = map->pages - done;
+
+	piece->va = c->va + (done << VMS_PAGE_SHIFT);
+	piece->index = map->index + done;
+	piece->level = map->level;
+	piece->nr = 1;
+	if (!piece->level) {
+		unsigned int most = min_t(unsigned int, c->space->pt.leaf_level, c->top->level);
+
+		piece->level = 1;
+		while (piece->level < most &&
+		       piece->va == vms_slot_start(piece->va, piece->level + 1) &&
+		       left << VMS_PAGE_SHIFT >= vms_level_size(piece->level + 1))
+			piece->level++;
+		if (piece->level > 1)
+			piece->level = min(piece->level,
+					   vms_memory_leaf_level(map->mem, piece->index));
 	}
+	/* Small leaves are taken a table at a time. */
+	if (piece->level == 1)
+		piece->nr = min_t(u64, left, VMS_ENTRIES - vms_index(piece->va, 1));
+}
+
+static u64 piece_pages(const struct vms_piece *piece)
+{
+	return piece->nr * (vms_level_size(piece->level) >> VMS_PAGE_SHIFT);
+}
+
+static bool piece_fits(const struct vms_cursor *c, const struct vms_map *map,
+		       const struct vms_piece *piece)
+{
+	return piece->level <= c->top->level &&
+	       piece->va == vms_slot_start(piece->va, piece->level) &&
+	       piece->level <= vms_memory_leaf_level(map->mem, piece->index);
+}
+
+/* Whether something is mapped where a piece shall go; the walk stands there. */
+static bool piece_occupied(const struct vms_walk *w, const struct vms_piece *piece)
+{
+	const struct vms_node *node = w->path[w->level];
+	unsigned int i, index = vms_index(w->va, w->level);
+
+	/* A hole, or a leaf, that is larger than the piece's. */
+	if (w->level > piece->level)
+		return !vms_entry_empty(w->entry);
+	for (i = index; i < index + piece->nr; i++) {
+		u64 e = READ_ONCE(node->table[i]);
+
+		if (vms_entry_mapping(e, w->level))
+			return true;
+		/* An empty table is not in the way: it is reclaimed. */
+		if (!vms_entry_empty(e) && !table_is_empty(vms_node_of(e)))
+			return true;
+	}
+	return false;
+}
+
+/* Check all of it, and count the tables that it needs; changes nothing. */
+static int map_plan(struct vms_cursor *c, const struct vms_map *map, struct vms_need *need)
+{
+	struct vms_piece piece;
+	struct vms_walk w;
+	u64 done;
+
+	need_init(need);
+	for (done = 0; done < map->pages; done += piece_pages(&piece)) {
+		map_piece(c, map, done, &piece);
+		if (map->level > 1 && !piece_fits(c, map, &piece))
+			return -EINVAL;
+		vms_walk_start_level(&w, c->top, piece.va, piece.level);
+		if (!map->replace && piece_occupied(&w, &piece))
+			return -EEXIST;
+		need_path(need, piece.va, w.level, piece.level);
+		cond_resched();
+	}
+	return 0;
+}
+
+/* Go down to the table that a piece goes into, and make what is missing. */
+static void map_descend(struct vms_cursor *c, struct vms_walk *w, const struct vms_piece *piece,
+			struct vms_reserve *r)
+{
+	bool split = false;
+
+	vms_walk_start_level(w, c->top, piece->va, piece->level);
+	while (w->level > piece->level) {
+		struct vms_node *parent = w->path[w->level];
+
+		if (!vms_entry_empty(w->entry)) {
+			cursor_split(c, w, r);
+			split = true;
+			continue;
+		}
+		w->level--;
+		w->path[w->level] = vms_node_link(r, parent, vms_index(w->va, w->level + 1));
+		w->entry = 0;
+	}
+	if (split)
+		vms_flush_page(c->space, piece->va);
+}
+
+/* Write a leaf over what is there: an empty table, or what it replaces. */
+static void map_over(struct vms_cursor *c, struct vms_node *node, unsigned int index, u64 va,
+		     u64 entry)
+{
+	u64 *slot = &node->table[index], old = READ_ONCE(*slot);
+
+	cursor_make_room(c);
+	/* At once, without a moment at which nothing is mapped; collects A and D. */
+	if (vms_entry_table(old, node->level)) {
+		cursor_detach(c, vms_node_of(old), entry);
+		return;
+	}
+	old = xchg(slot, entry);
+	vms_gather_leaf(&c->gather, old, node->level);
+	if (vms_entry_present(old))
+		vms_gather_va(&c->gather, va);
+}
+
+static void map_fill(struct vms_cursor *c, const struct vms_map *map,
+		     const struct vms_piece *piece, struct vms_node *node)
+{
+	u64 size = vms_level_size(piece->level), pages = size >> VMS_PAGE_SHIFT;
+	unsigned int i, index = vms_index(piece->va, piece->level);
+
+	/* It was seen that nothing is there, but for empty tables above level 1. */
+	if (!map->replace && piece->level == 1) {
+		vms_memory_get_leaves(map->mem, piece->index, map->prop, &node->table[index],
+				      piece->nr);
+		node->count += piece->nr;
+		return;
+	}
+	for (i = 0; i < piece->nr; i++) {
+		u64 *slot = &node->table[index + i];
+		u64 entry = vms_memory_get_leaf(map->mem, piece->index + i * pages, piece->level,
+						map->prop);
+
+		if (!vms_entry_empty(READ_ONCE(*slot))) {
+			map_over(c, node, index + i, piece->va + i * size, entry);
+			continue;
+		}
+		WRITE_ONCE(*slot, entry);
+		node->count++;
+	}
+}
+
+/**
+ * vms_cursor_map - map frames from the position on, and move past them
+ * @c:		a mutable cursor
+ * @map:	what to map
+ * @defer:	leave the flush of what was replaced for later
+ *
+ * It is checked whether all of it can be mapped, and all tables that are
+ * missing are set aside, before anything changes: on failure not a byte of the
+ * table has changed (S33, S60).
+ *
+ * Context: may sleep. A fatal signal ends it between pieces.
+ *
+ * Return: 0; -EEXIST; -ERANGE past the end of the range; -EINVAL if leaves of
+ * the wanted level do not fit the position, the frames or the cursor; -ENOMEM;
+ * -EINTR: the position says how far it came.
+ */
+int vms_cursor_map(struct vms_cursor *c, const struct vms_map *map, bool defer)
+{
+	struct vms_reserve reserve;
+	struct vms_piece piece;
+	struct vms_need need;
+	u64 done;
+	int ret;
+
+	if (map->pages > (c->end - c->va) >> VMS_PAGE_SHIFT)
+		return -ERANGE;
+	if (map->level > c->space->pt.leaf_level ||
+	    (map->level && !IS_ALIGNED(map->pages << VMS_PAGE_SHIFT, vms_level_size(map->level))))
+		return -EINVAL;
+	ret = map_plan(c, map, &need);
+	if (ret)
+		return ret;
+	vms_reserve_init(&reserve);
+	ret = vms_reserve_fill(&reserve, &c->space->pt, need.tables);
+	if (ret)
+		return ret;
+
+	for (done = 0; done < map->pages; done += piece_pages(&piece)) {
+		struct vms_walk w;
+
+		if (fatal_signal_pending(current)) {
+			ret = -EINTR;
+			break;
+		}
+		map_piece(c, map, done, &piece);
+		/* Directories first, then each leaf: one visible write (S61). */
+		map_descend(c, &w, &piece, &reserve);
+		map_fill(c, map, &piece, w.path[piece.level]);
+		cond_resched();
+	}
+	c->va += done << VMS_PAGE_SHIFT;
+	vms_reserve_drain(&reserve, &c->space->pt);
+	vms_cursor_settle(c, defer);
+	return ret;
+}
+
+/**
+ * struct vms_unmap - an unmap on its way
+ * @c:		the cursor
+ * @end:	of the range
+ * @pages:	4 KiB pages unmapped so far
+ */
+struct vms_unmap {
+	struct vms_cursor *c;
+	u64 end;
+	u64 pages;
+};
+
+static void unmap_leaf(struct vms_unmap *u, struct vms_node *node, unsigned int index, u64 va)
+{
+	struct vms_cursor *c = u->c;
+	u64 old;
+
+	cursor_make_room(c);
+	old = xchg(&node->table[index], 0);
+	node->count--;
+	vms_gather_leaf(&c->gather, old, node->level);
+	if (vms_entry_present(old))
+		vms_gather_va(&c->gather, va);
+	u->pages += vms_level_size(node->level) >> VMS_PAGE_SHIFT;
+}
+
+static void unmap_table(struct vms_unmap *u, struct vms_node *node)
+{
+	struct vms_flushed flushed;
+
+	u->pages += cursor_detach(u->c, node, 0);
+	if (u->c->gather.pages >= vms_max_deferred)
+		vms_cursor_flush(u->c, &flushed);
+}
+
+/*
+ * Unmap from the cursor's position to the end of @node, or of the range; the
+ * cursor moves along. At most four levels deep.
+ */
+static int unmap_node(struct vms_unmap *u, struct vms_node *node)
+{
+	struct vms_cursor *c = u->c;
+	u64 size = vms_level_size(node->level);
+	unsigned int i;
+	int ret;
+
+	for (i = vms_index(c->va, node->level); i < VMS_ENTRIES && c->va < u->end; i++) {
+		u64 e = READ_ONCE(node->table[i]);
+		u64 start = vms_slot_start(c->va, node->level), end = start + size;
+
+		if (vms_entry_empty(e)) {
+			c->va = min(end, u->end);
+			continue;
+		}
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+		if (!vms_entry_table(e, node->level)) {
+			/* No leaf straddles an end of the range any more. */
+			unmap_leaf(u, node, i, start);
+		} else if (c->va == start && end <= u->end) {
+			unmap_table(u, vms_node_of(e));
+		} else {
+			struct vms_node *child = vms_node_of(e);
+
+			ret = unmap_node(u, child);
+			if (!child->count)
+				unmap_table(u, child);
+			if (ret)
+				return ret;
+			continue;
+		}
+		c->va = end;
+	}
+	return 0;
 }
 
 /**
@@ -293,46 +728,80 @@ static void cursor_prune(struct vms_cursor *c, struct vms_walk *w)
  * @defer:	leave the flush for later
  * @pages:	receives the number of 4 KiB pages that were unmapped
  *
- * The visible write comes first, then the unlinking of empty tables (S66). The
- * frames stay until every CPU has flushed.
+ * Leaves that straddle an end of the range are split first. Tables that are in
+ * the range as a whole go at once. The visible write comes first, then the
+ * unlinking of tables that became empty (S66). Frames stay until every CPU has
+ * flushed.
  *
  * Context: may sleep. A fatal signal ends it between pages.
  *
- * Return: 0; -EINVAL or -ERANGE for @len; -EINTR: the position and @pages say
- * how far it came.
+ * Return: 0; -EINVAL or -ERANGE for @len; -ENOMEM; -EINTR: the position and
+ * @pages say how far it came.
  */
 int vms_cursor_unmap(struct vms_cursor *c, u64 len, bool defer, u64 *pages)
 {
-	u64 end = c->va + len;
-	struct vms_walk w;
+	struct vms_unmap u = { .c = c, .end = c->va + len };
 	int ret = cursor_check_len(c, len);
 
 	*pages = 0;
+	if (!ret)
+		ret = cursor_split_ends(c, c->va, u.end);
 	if (ret)
 		return ret;
-	while (cursor_walk_to_mapping(c, &w, end)) {
-		u64 old;
-
-		c->va = vms_slot_start(w.va, w.level);
-		if (fatal_signal_pending(current)) {
-			ret = -EINTR;
-			break;
-		}
-		cond_resched();
-		cursor_make_room(c);
-		old = xchg(vms_walk_slot(&w), 0);
-		w.path[w.level]->count--;
-		vms_gather_leaf(&c->gather, old, w.level);
-		if (vms_entry_present(old))
-			vms_gather_va(&c->gather, c->va);
-		*pages += vms_level_size(w.level) >> VMS_PAGE_SHIFT;
-		c->va += vms_level_size(w.level);
-		cursor_prune(c, &w);
-	}
-	if (!ret)
-		c->va = end;
-	cursor_settle(c, defer);
+	ret = unmap_node(&u, c->top);
+	*pages = u.pages;
+	vms_cursor_settle(c, defer);
 	return ret;
+}
+
+/* Change a mapping at @va; returns what it was. */
+static u64 protect_slot(struct vms_cursor *c, u64 *slot, u64 va, struct vms_change change)
+{
+	u64 new, old = READ_ONCE(*slot);
+
+	do {
+		/* A CPU may set A or D at any moment; nothing of that is lost. */
+		new = vms_entry_change(old, change);
+	} while (new != old && !try_cmpxchg(slot, &old, new));
+	if (vms_entry_must_flush(old, new))
+		vms_gather_va(&c->gather, va);
+	return old;
+}
+
+/*
+ * Change a mapping of which it does not matter what it was, as all is flushed
+ * anyway. In one write; a locked instruction loses no A or D that a CPU sets.
+ */
+static void protect_slot_blind(u64 *slot, struct vms_change change)
+{
+	if (!change.add)
+		atomic64_and(change.keep, (atomic64_t *)slot);
+	else
+		atomic64_or(change.add, (atomic64_t *)slot);
+}
+
+/*
+ * Change the mappings that stand side by side in one table, from the one that a
+ * walk stands on to the last before @end, where it then stands. Returns the
+ * number of 4 KiB pages.
+ */
+static u64 protect_run(struct vms_cursor *c, struct vms_walk *w, struct vms_change change, u64 end)
+{
+	struct vms_node *node = w->path[w->level];
+	u64 size = vms_level_size(w->level), va = vms_slot_start(w->va, w->level);
+	bool one_way = !change.add || !~change.keep;
+	unsigned int first = vms_index(va, w->level), i;
+
+	for (i = first; i < VMS_ENTRIES && va < end; i++, va += size) {
+		if (!vms_entry_mapping(READ_ONCE(node->table[i]), w->level))
+			break;
+		if (one_way && c->gather.full && c->gather.fresh)
+			protect_slot_blind(&node->table[i], change);
+		else
+			protect_slot(c, &node->table[i], va, change);
+	}
+	w->va = va - size;
+	return (i - first) * (size >> VMS_PAGE_SHIFT);
 }
 
 /**
@@ -344,42 +813,132 @@ int vms_cursor_unmap(struct vms_cursor *c, u64 len, bool defer, u64 *pages)
  * @defer:	leave the flush for later
  * @m:		receives the mapping as it is now, or a hole with an empty entry
  *
- * Moves past the mapping, or by @len if there is none. A flush follows if
- * rights shrink or A or D are cleared.
+ * Moves past the mapping, or by @len if there is none. A leaf that does not
+ * fit the range is split, and the first piece is the mapping. A flush follows
+ * if rights shrink or A or D are cleared.
  *
  * Context: may sleep.
  *
- * Return: 0, -EINVAL or -ERANGE for @len, -EACCES if the frame may not be
- * written and would be; nothing has changed then.
+ * Return: 0, -EINVAL or -ERANGE for @len, -ENOMEM, -EACCES if the frame may not
+ * be written and would be; nothing has changed then.
  */
 int vms_cursor_protect_next(struct vms_cursor *c, u64 len, u32 clear, u32 set, bool defer,
 			    struct vms_mapping *m)
 {
 	struct vms_walk w;
-	u64 old, new, *slot;
+	u64 end = c->va + len;
 	int ret = cursor_check_len(c, len);
 
 	if (ret)
 		return ret;
-	if (!cursor_walk_to_mapping(c, &w, c->va + len)) {
-		*m = (struct vms_mapping) { .start = c->va, .end = c->va + len };
-		c->va += len;
+	if (!cursor_walk_to_mapping(c, &w, end)) {
+		cursor_pass(c, len, m);
 		return 0;
 	}
 	if ((set & VMSPACE_PROP_WRITE) && !vms_frame_writable(c->space->frames, w.entry))
 		return -EACCES;
-	slot = vms_walk_slot(&w);
-	old = READ_ONCE(*slot);
-	do {
-		/* A CPU may set A or D at any moment; nothing of that is lost. */
-		new = vms_entry_set_prop(old, (vms_entry_prop(old) & ~clear) | set);
-	} while (!try_cmpxchg(slot, &old, new));
-	if (vms_entry_must_flush(old, new)) {
-		vms_gather_va(&c->gather, vms_slot_start(w.va, w.level));
-		cursor_settle(c, defer);
-	}
 	vms_walk_mapping(&w, m);
-	m->entry = new;
+	if (m->start < c->va || m->end > end) {
+		u64 va = max(m->start, c->va);
+
+		ret = cursor_split_ends(c, va, end);
+		if (ret)
+			return ret;
+		vms_walk_start(&w, c->top, va);
+	}
+	protect_slot(c, vms_walk_slot(&w), vms_slot_start(w.va, w.level),
+		     vms_prop_change(clear, set));
+	w.entry = READ_ONCE(*vms_walk_slot(&w));
+	vms_walk_mapping(&w, m);
 	c->va = m->end;
+	vms_cursor_settle(c, defer);
+	return 0;
+}
+
+static int protect_check_write(struct vms_cursor *c, u64 end)
+{
+	struct vms_walk w;
+
+	if (!cursor_walk_to_mapping(c, &w, end))
+		return 0;
+	do {
+		if (!vms_frame_writable(c->space->frames, w.entry))
+			return -EACCES;
+		cond_resched();
+	} while (vms_walk_next(&w, c->top, end) && walk_to_mapping(c, &w, end));
+	return 0;
+}
+
+/**
+ * vms_cursor_protect - change the property of everything from the position on
+ * @c:		a mutable cursor
+ * @len:	how much, in bytes
+ * @clear:	VMSPACE_PROP_* to clear
+ * @set:	VMSPACE_PROP_* to set
+ * @defer:	leave the flush for later
+ * @pages:	receives the number of 4 KiB pages that are mapped there
+ *
+ * Moves past all of it. Leaves that straddle an end of the range are split.
+ *
+ * Context: may sleep. A fatal signal ends it between tables.
+ *
+ * Return: as vms_cursor_protect_next(); -EINTR: the position and @pages say how
+ * far it came.
+ */
+int vms_cursor_protect(struct vms_cursor *c, u64 len, u32 clear, u32 set, bool defer,
+		       u64 *pages)
+{
+	struct vms_walk w;
+	u64 end = c->va + len;
+	int ret = cursor_check_len(c, len);
+	bool more;
+
+	*pages = 0;
+	if (!ret && (set & VMSPACE_PROP_WRITE))
+		ret = protect_check_write(c, end);
+	if (!ret)
+		ret = cursor_split_ends(c, c->va, end);
+	if (ret)
+		return ret;
+	more = cursor_walk_to_mapping(c, &w, end);
+	while (more) {
+		if (fatal_signal_pending(current)) {
+			ret = -EINTR;
+			end = w.va;
+			break;
+		}
+		*pages += protect_run(c, &w, vms_prop_change(clear, set), end);
+		cond_resched();
+		more = vms_walk_next(&w, c->top, end) && walk_to_mapping(c, &w, end);
+	}
+	c->va = end;
+	vms_cursor_settle(c, defer);
+	return ret;
+}
+
+/**
+ * vms_cursor_next - take the next mapping of the range
+ * @c:		the cursor; mutable if @clear is not 0
+ * @clear:	VMSPACE_PROP_ACCESSED or _DIRTY, to clear as it is read
+ * @m:		receives the mapping as it was, or a hole with an empty entry
+ *
+ * Moves past the mapping, or to the end of the range. A mapping that the
+ * position is inside of counts. The caller settles what was cleared.
+ *
+ * Return: 0.
+ */
+int vms_cursor_next(struct vms_cursor *c, u32 clear, struct vms_mapping *m)
+{
+	struct vms_walk w;
+
+	if (!cursor_walk_to_mapping(c, &w, c->end)) {
+		cursor_pass(c, c->end - c->va, m);
+		return 0;
+	}
+	if (clear)
+		w.entry = protect_slot(c, vms_walk_slot(&w), vms_slot_start(w.va, w.level),
+				       vms_prop_change(clear, 0));
+	vms_walk_mapping(&w, m);
+	c->va = min(m->end, c->end);
 	return 0;
 }

@@ -6,9 +6,11 @@
 #define VMS_CURSOR_H
 
 #include "flush.h"
+#include "lock.h"
 #include "store.h"
 #include "table.h"
 
+struct vms_memory;
 struct vms_space;
 
 /**
@@ -22,6 +24,7 @@ struct vms_space;
  * @mutable:	it may change mappings
  * @deferred:	pages in @gather that the space counts as deferred
  * @gather:	removed, and not flushed yet
+ * @unlock:	what becomes of tables when the range is given up
  */
 struct vms_cursor {
 	struct vms_object obj;
@@ -33,17 +36,40 @@ struct vms_cursor {
 	bool mutable;
 	u64 deferred;
 	struct vms_gather gather;
+	struct vms_unlock unlock;
 };
 
-struct vms_cursor *vms_cursor_open(struct vms_space *space, u64 start, u64 end, bool mutable,
-				   bool nonblock);
+/**
+ * struct vms_map - what to map
+ * @mem:	frames
+ * @index:	the first, in 4 KiB pages
+ * @pages:	how many 4 KiB pages, at least 1; no more than @mem has from there
+ * @prop:	VMSPACE_PROP_*
+ * @level:	of the leaves, or 0 for the largest that fit
+ * @replace:	something may be mapped there
+ */
+struct vms_map {
+	struct vms_memory *mem;
+	u64 index;
+	u64 pages;
+	u32 prop;
+	unsigned int level;
+	bool replace;
+};
+
+struct vms_cursor *vms_cursor_open(struct vms_space *space, u64 start, u64 end,
+				   unsigned int level, bool mutable, bool nonblock);
 int vms_cursor_query(struct vms_cursor *c, struct vms_mapping *m);
 int vms_cursor_find_next(struct vms_cursor *c, u64 len, struct vms_mapping *m);
+int vms_cursor_next(struct vms_cursor *c, u32 clear, struct vms_mapping *m);
 int vms_cursor_jump(struct vms_cursor *c, u64 va);
-int vms_cursor_map(struct vms_cursor *c, u64 entry, bool replace, bool defer);
+int vms_cursor_map(struct vms_cursor *c, const struct vms_map *map, bool defer);
 int vms_cursor_unmap(struct vms_cursor *c, u64 len, bool defer, u64 *pages);
 int vms_cursor_protect_next(struct vms_cursor *c, u64 len, u32 clear, u32 set, bool defer,
 			    struct vms_mapping *m);
+int vms_cursor_protect(struct vms_cursor *c, u64 len, u32 clear, u32 set, bool defer,
+		       u64 *pages);
+void vms_cursor_settle(struct vms_cursor *c, bool defer);
 void vms_cursor_flush(struct vms_cursor *c, struct vms_flushed *flushed);
 
 #endif /* VMS_CURSOR_H */

@@ -116,17 +116,54 @@ static inline u64 vms_prop_bits(u32 prop)
 	       ((prop & VMSPACE_PROP_SOFT) ? VMS_SOFT : 0);
 }
 
-#define VMS_PROP_MASK	(VMS_P | VMS_HELD | VMS_RW | VMS_XD | VMS_US | VMS_A | \
-			 VMS_D | VMS_SOFT)
+/**
+ * struct vms_change - how an entry changes with its property
+ * @keep:	bits that stay as they are
+ * @add:	bits that are set
+ */
+struct vms_change {
+	u64 keep;
+	u64 add;
+};
 
 /**
- * vms_entry_set_prop - @e with its property changed to @prop
- * @e:	an entry
- * @prop:	VMSPACE_PROP_*
+ * vms_prop_change - how an entry changes
+ * @clear:	VMSPACE_PROP_* to clear
+ * @set:	VMSPACE_PROP_* to set; none that is in @clear
  */
-static inline u64 vms_entry_set_prop(u64 e, u32 prop)
+static inline struct vms_change vms_prop_change(u32 clear, u32 set)
 {
-	return (e & ~VMS_PROP_MASK) | vms_prop_bits(prop);
+	/* What is said by a bit that is set, and what by one that is clear. */
+	const u32 positive = VMSPACE_PROP_ALL & ~VMSPACE_PROP_EXEC;
+	u64 off = (vms_prop_bits(clear & positive) & ~(VMS_HELD | VMS_XD)) |
+		  ((set & VMSPACE_PROP_EXEC) ? VMS_XD : 0) |
+		  ((set & VMSPACE_PROP_READ) ? VMS_HELD : 0);
+	u64 on = (vms_prop_bits(set & positive) & ~(VMS_HELD | VMS_XD)) |
+		 ((clear & VMSPACE_PROP_EXEC) ? VMS_XD : 0) |
+		 ((clear & VMSPACE_PROP_READ) ? VMS_HELD : 0);
+
+	return (struct vms_change) { .keep = ~off, .add = on };
+}
+
+/**
+ * vms_entry_change - an entry with its property changed
+ * @e:		a leaf or held entry
+ * @change:	from vms_prop_change()
+ */
+static inline u64 vms_entry_change(u64 e, struct vms_change change)
+{
+	return (e & change.keep) | change.add;
+}
+
+/**
+ * vms_entry_piece - one of the 512 leaves that a larger one is split into
+ * @e:		a leaf or held entry at a level above 1
+ * @child_level: the level of the pieces
+ * @offset:	of the piece, in bytes
+ */
+static inline u64 vms_entry_piece(u64 e, unsigned int child_level, u64 offset)
+{
+	return (child_level > 1 ? e : e & ~VMS_PS) + offset;
 }
 
 /**

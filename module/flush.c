@@ -65,9 +65,9 @@ void vms_gather_init(struct vms_gather *g)
 {
 	g->nr_va = 0;
 	g->full = false;
+	g->fresh = false;
 	g->nr_leaves = 0;
 	g->pages = 0;
-	g->nr_tables = 0;
 	INIT_LIST_HEAD(&g->tables);
 	INIT_LIST_HEAD(&g->batches);
 }
@@ -116,21 +116,24 @@ void vms_gather_leaf(struct vms_gather *g, u64 entry, unsigned int level)
 		batch->leaves[batch->nr++] = entry;
 	}
 	g->pages += vms_level_size(level) >> VMS_PAGE_SHIFT;
+	g->fresh = true;
 }
 
 /**
- * vms_gather_table - hold back an unlinked table page
+ * vms_gather_table - hold back an unlinked table with all that is below it
  * @g:		the gather
- * @node:	stray
+ * @node:	stray, as are the tables below it
+ * @pages:	4 KiB pages that are mapped there; they are held back in place
  *
  * Everything will be flushed: one INVLPG may leave paging-structure caches of
  * other addresses alone (AMD with EFER.TCE).
  */
-void vms_gather_table(struct vms_gather *g, struct vms_node *node)
+void vms_gather_table(struct vms_gather *g, struct vms_node *node, u64 pages)
 {
 	list_add(&node->link, &g->tables);
-	g->nr_tables++;
+	g->pages += pages;
 	g->full = true;
+	g->fresh = true;
 }
 
 /**
@@ -140,6 +143,7 @@ void vms_gather_table(struct vms_gather *g, struct vms_node *node)
  */
 void vms_gather_va(struct vms_gather *g, u64 va)
 {
+	g->fresh = true;
 	if (g->full)
 		return;
 	if (g->nr_va >= READ_ONCE(vms_flush_ceiling) || g->nr_va >= VMS_FLUSH_MAX)
@@ -151,12 +155,18 @@ void vms_gather_va(struct vms_gather *g, u64 va)
 /**
  * struct vms_shootdown - one shootdown; on the initiator's stack
  * @space:	whose translations
- * @g:		which of them
+ * @va:		addresses in the pages to flush
+ * @nr_va:	how many
+ * @full:	flush everything instead
+ * @pages:	4 KiB pages that await it
  * @sent:	CPUs interrupted
  */
 struct vms_shootdown {
 	struct vms_space *space;
-	const struct vms_gather *g;
+	const u64 *va;
+	unsigned int nr_va;
+	bool full;
+	u64 pages;
 	unsigned int sent;
 };
 
@@ -176,40 +186,53 @@ static bool shootdown_target(int cpu, void *info)
 static void shootdown_ipi(void *info)
 {
 	struct vms_shootdown *s = info;
-	const struct vms_gather *g = s->g;
 	struct vms_counters *counters = this_cpu_ptr(s->space->counters);
 	unsigned int i;
 
 	/* Left since it was found in the set, and flushed in doing so? */
 	if (vms_mmu_entered(&s->space->mmu)) {
-		if (g->full)
+		if (s->full)
 			vms_mmu_flush_all(&s->space->mmu);
 		else
-			for (i = 0; i < g->nr_va; i++)
-				vms_mmu_flush_page(g->va[i]);
+			for (i = 0; i < s->nr_va; i++)
+				vms_mmu_flush_page(s->va[i]);
 		counters->flushed++;
 	}
 	/* Flushed before, acknowledged by the return from here (S69). */
 	counters->acked++;
-	trace_ack_shootdown_ipi(s->space->number, g->nr_va, g->full);
+	trace_ack_shootdown_ipi(s->space->number, s->nr_va, s->full);
 }
 
-static unsigned int shootdown(struct vms_space *space, const struct vms_gather *g)
+static void shootdown(struct vms_shootdown *s)
 {
-	struct vms_shootdown s = { .space = space, .g = g };
+	struct vms_space *space = s->space;
 
 	/*
 	 * The entries were changed before the set is read; pairs with the
 	 * barrier in vms_mmu_enter().
 	 */
 	smp_mb();
-	trace_initiate_shootdown(space->number, g->nr_va, g->full, g->pages, g->nr_tables);
-	on_each_cpu_cond_mask(shootdown_target, shootdown_ipi, &s, true, space->mmu.inside);
+	trace_initiate_shootdown(space->number, s->nr_va, s->full, s->pages);
+	on_each_cpu_cond_mask(shootdown_target, shootdown_ipi, s, true, space->mmu.inside);
 	/* All have acknowledged. */
-	if (s.sent)
+	if (s->sent)
 		atomic64_inc(&space->shootdowns);
-	trace_end_shootdown(space->number, s.sent);
-	return s.sent;
+	trace_end_shootdown(space->number, s->sent);
+}
+
+/**
+ * vms_flush_page - flush one page everywhere, now
+ * @space:	the space
+ * @va:		an address in it; whatever the size of the page, or of the pages
+ *		that CPUs took it for, nothing of them is left
+ *
+ * Context: as vms_flush(). What is gathered elsewhere is not touched.
+ */
+void vms_flush_page(struct vms_space *space, u64 va)
+{
+	struct vms_shootdown s = { .space = space, .va = &va, .nr_va = 1 };
+
+	shootdown(&s);
 }
 
 static void release_leaves(struct vms_space *space, const u64 *leaves, unsigned int nr)
@@ -219,6 +242,30 @@ static void release_leaves(struct vms_space *space, const u64 *leaves, unsigned 
 	for (i = 0; i < nr; i++)
 		vms_frame_put(space->frames, leaves[i]);
 	cond_resched();
+}
+
+/*
+ * Release a table with all that is below it; at most four levels deep. The
+ * entries stay as they are for the walkers under RCU.
+ */
+static unsigned int release_tables(struct vms_space *space, struct vms_node *node)
+{
+	unsigned int i, tables = 1;
+
+	for (i = 0; i < VMS_ENTRIES && node->count; i++) {
+		u64 e = node->table[i];
+
+		if (vms_entry_empty(e))
+			continue;
+		node->count--;
+		if (vms_entry_table(e, node->level))
+			tables += release_tables(space, vms_node_of(e));
+		else
+			vms_frame_put(space->frames, e);
+	}
+	vms_node_free_rcu(&space->pt, node);
+	cond_resched();
+	return tables;
 }
 
 /**
@@ -236,10 +283,20 @@ void vms_flush(struct vms_space *space, struct vms_gather *g, struct vms_flushed
 	struct vms_node *node, *next_node;
 
 	flushed->pages = g->pages;
-	flushed->tables = g->nr_tables;
+	flushed->tables = 0;
 	flushed->cpus = 0;
-	if (g->nr_va || g->full)
-		flushed->cpus = shootdown(space, g);
+	if (g->nr_va || g->full) {
+		struct vms_shootdown s = {
+			.space = space,
+			.va = g->va,
+			.nr_va = g->nr_va,
+			.full = g->full,
+			.pages = g->pages,
+		};
+
+		shootdown(&s);
+		flushed->cpus = s.sent;
+	}
 
 	release_leaves(space, g->leaves, g->nr_leaves);
 	list_for_each_entry_safe(batch, next_batch, &g->batches, link) {
@@ -247,6 +304,6 @@ void vms_flush(struct vms_space *space, struct vms_gather *g, struct vms_flushed
 		kfree(batch);
 	}
 	list_for_each_entry_safe(node, next_node, &g->tables, link)
-		vms_node_free_rcu(&space->pt, node);
+		flushed->tables += release_tables(space, node);
 	vms_gather_init(g);
 }

@@ -18,10 +18,10 @@ struct vms_space;
  * struct vms_gather - what was removed from a page table and not yet released
  * @nr_va:	pages to flush one by one
  * @full:	flush everything
+ * @fresh:	something was gathered since this was last cleared
  * @nr_leaves:	leaves in @leaves
  * @pages:	4 KiB pages held back
- * @nr_tables:	table pages held back
- * @tables:	struct vms_node
+ * @tables:	struct vms_node, each with all that was below it
  * @batches:	struct vms_batch, the one with room first
  * @va:		their addresses
  * @leaves:	used before and besides the batches
@@ -29,9 +29,9 @@ struct vms_space;
 struct vms_gather {
 	unsigned int nr_va;
 	bool full;
+	bool fresh;
 	unsigned int nr_leaves;
 	u64 pages;
-	unsigned int nr_tables;
 	struct list_head tables;
 	struct list_head batches;
 	u64 va[VMS_FLUSH_MAX];
@@ -56,8 +56,9 @@ extern unsigned int vms_max_deferred;
 void vms_gather_init(struct vms_gather *g);
 bool vms_gather_room(struct vms_gather *g);
 void vms_gather_leaf(struct vms_gather *g, u64 entry, unsigned int level);
-void vms_gather_table(struct vms_gather *g, struct vms_node *node);
+void vms_gather_table(struct vms_gather *g, struct vms_node *node, u64 pages);
 void vms_gather_va(struct vms_gather *g, u64 va);
+void vms_flush_page(struct vms_space *space, u64 va);
 void vms_flush(struct vms_space *space, struct vms_gather *g, struct vms_flushed *flushed);
 
 #endif /* VMS_FLUSH_H */

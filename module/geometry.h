@@ -21,6 +21,7 @@
 #define VMS_INDEX_BITS		9
 #define VMS_ENTRIES		BIT(VMS_INDEX_BITS)
 #define VMS_MAX_LEVELS		5
+#define VMS_MAX_LEAF_LEVEL	3	/* 1 GiB; not every CPU has them */
 
 /**
  * vms_level_shift - binary logarithm of what one entry at @level spans (S2)

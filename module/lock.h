@@ -7,10 +7,23 @@
 
 #include <linux/types.h>
 
+struct vms_gather;
 struct vms_node;
 struct vms_pt;
 
-struct vms_node *vms_lock_range(struct vms_pt *pt, u64 start, u64 end, bool nonblock);
-void vms_unlock_range(struct vms_node *top);
+/**
+ * struct vms_unlock - what becomes of tables that are left empty
+ * @g:		they are gathered here
+ * @flush:	flushes and releases what was gathered; may sleep
+ */
+struct vms_unlock {
+	struct vms_gather *g;
+	void (*flush)(const struct vms_unlock *u);
+};
+
+struct vms_node *vms_lock_range(struct vms_pt *pt, u64 start, u64 end, unsigned int level,
+				bool nonblock, const struct vms_unlock *u);
+void vms_unlock_range(struct vms_node *top, u64 start, u64 end, const struct vms_unlock *u);
+void vms_node_disown(struct vms_node *node);
 
 #endif /* VMS_LOCK_H */

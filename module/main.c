@@ -35,7 +35,7 @@ static_assert(sizeof(struct vmspace_step) == 32);
 static long ioctl_info(struct vms_store *store, void *arg)
 {
 	struct vmspace_info *info = arg;
-	unsigned int levels = pgtable_l5_enabled() ? 5 : 4;
+	unsigned int levels = vms_mmu_levels();
 
 	if (info->flags)
 		return -EINVAL;
@@ -45,7 +45,7 @@ static long ioctl_info(struct vms_store *store, void *arg)
 			    (boot_cpu_has(X86_FEATURE_PTI) ? VMSPACE_FEATURE_PTI : 0) |
 			    (boot_cpu_has(X86_FEATURE_PCID) ? VMSPACE_FEATURE_PCID : 0),
 		.va_end = vms_va_end(levels),
-		.page_sizes = SZ_4K,
+		.page_sizes = SZ_4K | SZ_2M | (vms_mmu_leaf_level() > 2 ? SZ_1G : 0),
 		.frame_sizes = SZ_4K | SZ_2M,
 		.levels = levels,
 		.phys_bits = boot_cpu_data.x86_phys_bits,

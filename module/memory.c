@@ -19,8 +19,9 @@
 
 /**
  * struct vms_frame - a tracked frame: one with something to undo
- * @refs:	memory objects and leaves that use it
- * @page:	the page, of 4 KiB
+ * @refs:	memory objects (once for each of its 4 KiB pages) and leaves
+ * @page:	its first page
+ * @order:	binary logarithm of its size in 4 KiB pages
  * @user:	who is charged for the pin, or NULL if it is not pinned
  * @writable:	it was pinned for writing, or is the module's own
  * @mapped_rw:	it was mapped writable at some time
@@ -28,6 +29,7 @@
 struct vms_frame {
 	refcount_t refs;
 	struct page *page;
+	unsigned int order;
 	struct user_struct *user;
 	bool writable;
 	bool mapped_rw;
@@ -97,19 +99,27 @@ static void uncharge_pins(struct user_struct *user, unsigned long n)
 	atomic_long_sub(n, &user->locked_vm);
 }
 
+static void frame_forget(struct vms_frames *frames, struct vms_frame *f)
+{
+	XA_STATE_ORDER(xas, &frames->tracked, page_to_pfn(f->page), f->order);
+
+	xas_lock(&xas);
+	xas_store(&xas, NULL);
+	xas_unlock(&xas);
+}
+
 /* The last reference is gone, and with it every translation to the frame. */
 static void frame_free(struct vms_frames *frames, struct vms_frame *f)
 {
-	/* An import may have put a new record of the same page in our place. */
-	xa_cmpxchg(&frames->tracked, page_to_pfn(f->page), f, NULL, 0);
+	frame_forget(frames, f);
 	if (f->user) {
 		/*
 		 * A stale writable translation can have been stored through
 		 * until the last CPU acknowledged, after the D bit was read:
 		 * what was ever writable is dirty.
 		 */
-		unpin_user_pages_dirty_lock(&f->page, 1, f->mapped_rw);
-		uncharge_pins(f->user, 1);
+		unpin_user_page_range_dirty_lock(f->page, 1UL << f->order, f->mapped_rw);
+		uncharge_pins(f->user, 1UL << f->order);
 		free_uid(f->user);
 	} else {
 		/* One that stays uncached is lost to the allocator. */
@@ -166,56 +176,70 @@ bool vms_frame_writable(struct vms_frames *frames, u64 entry)
 }
 
 /*
- * Track @page. On success the reference (or pin) and the charge that the
- * caller holds belong to the frame; if it is tracked already, they are given
- * back, as the frame has its own.
+ * Enter a record for its pages. -EEXIST if one of them has a record already; it
+ * may be on its way out, which does not take long.
  */
-static int frame_track(struct vms_frames *frames, struct page *page, struct user_struct *user,
-		       bool writable)
+static int frame_insert(struct vms_frames *frames, struct vms_frame *f)
 {
-	struct vms_frame *f, *old;
+	unsigned long pfn = page_to_pfn(f->page);
+	unsigned long last = pfn + (1UL << f->order) - 1;
+	XA_STATE_ORDER(xas, &frames->tracked, pfn, f->order);
+	bool taken;
+
+	do {
+		XA_STATE(look, &frames->tracked, pfn);
+
+		xas_lock(&xas);
+		taken = xas_find(&look, last);
+		if (!taken)
+			xas_store(&xas, f);
+		xas_unlock(&xas);
+	} while (xas_nomem(&xas, GFP_KERNEL_ACCOUNT));
+	return taken ? -EEXIST : xas_error(&xas);
+}
+
+/* The record of a page, with a reference, if it is tracked. */
+static struct vms_frame *frame_find(struct vms_frames *frames, struct page *page, bool writable)
+{
+	struct vms_frame *f;
+
+	xa_lock(&frames->tracked);
+	f = xa_load(&frames->tracked, page_to_pfn(page));
+	if (f && !refcount_inc_not_zero(&f->refs))
+		f = NULL;
+	if (f)
+		f->writable |= writable;
+	xa_unlock(&frames->tracked);
+	return f;
+}
+
+/*
+ * Track 2^@order pages from @page on, with as many references. On success the
+ * references (or pins) and the charge that the caller holds belong to the
+ * frame. -EEXIST if one of them is tracked already.
+ */
+static int frame_track(struct vms_frames *frames, struct page *page, unsigned int order,
+		       struct user_struct *user, bool writable)
+{
+	struct vms_frame *f;
+	int ret;
 
 	f = kmalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
 	if (!f)
 		return -ENOMEM;
-	refcount_set(&f->refs, 1);
+	refcount_set(&f->refs, 1U << order);
 	f->page = page;
+	f->order = order;
 	f->user = user ? get_uid(user) : NULL;
 	f->writable = writable;
 	f->mapped_rw = false;
-
-	xa_lock(&frames->tracked);
-	old = xa_load(&frames->tracked, page_to_pfn(page));
-	while (!old || !refcount_inc_not_zero(&old->refs)) {
-		/* One whose last reference is gone is on its way out: replace it. */
-		struct vms_frame *seen = __xa_cmpxchg(&frames->tracked, page_to_pfn(page), old, f,
-						      GFP_KERNEL_ACCOUNT);
-
-		if (xa_is_err(seen)) {
-			xa_unlock(&frames->tracked);
-			if (user)
-				free_uid(user);
-			kfree(f);
-			return xa_err(seen);
-		}
-		if (seen == old) {
-			old = NULL;
-			break;
-		}
-		/* The lock was dropped to allocate, and someone was quicker. */
-		old = seen;
-	}
-	if (old)
-		old->writable |= writable;
-	xa_unlock(&frames->tracked);
-
-	if (old) {
-		unpin_user_page(page);
-		uncharge_pins(user, 1);
-		free_uid(user);
+	ret = frame_insert(frames, f);
+	if (ret) {
+		if (user)
+			free_uid(user);
 		kfree(f);
 	}
-	return 0;
+	return ret;
 }
 
 static void memory_release(struct vms_object *obj)
@@ -265,7 +289,7 @@ static int frame_set_cache(struct vms_frames *frames, struct page *page, u32 cac
 	ret = cache == VMSPACE_CACHE_WC ? set_memory_wc(addr, 1) : set_memory_uc(addr, 1);
 	if (ret)
 		return ret;
-	ret = frame_track(frames, page, NULL, true);
+	ret = frame_track(frames, page, 0, NULL, true);
 	if (ret)
 		set_memory_wb(addr, 1);
 	return ret;
@@ -336,6 +360,59 @@ put:
 	return ERR_PTR(ret);
 }
 
+/* Whether the pages from @index on are one aligned piece of physical memory. */
+static bool memory_contiguous(const struct vms_memory *mem, u64 index, unsigned int order)
+{
+	unsigned long pfn = page_to_pfn(mem->pages[index]), i;
+
+	if (index + (1ULL << order) > mem->nr_pages || !IS_ALIGNED(pfn, 1UL << order))
+		return false;
+	for (i = 1; i < 1UL << order; i++)
+		if (page_to_pfn(mem->pages[index + i]) != pfn + i)
+			return false;
+	return true;
+}
+
+/* The level of the largest leaf that could map what begins at @index. */
+static unsigned int memory_level(const struct vms_memory *mem, u64 index)
+{
+	unsigned int level;
+
+	for (level = VMS_MAX_LEAF_LEVEL; level > 1; level--)
+		if (memory_contiguous(mem, index, vms_level_shift(level) - VMS_PAGE_SHIFT))
+			break;
+	return level;
+}
+
+/*
+ * Track the next pinned page of an import, or as many as one large leaf could
+ * map. Returns how many.
+ */
+static int import_track(struct vms_memory *mem, u64 count, struct user_struct *user)
+{
+	struct page *page = mem->pages[mem->nr_frames];
+	unsigned int order;
+	int ret;
+
+	if (frame_find(mem->frames, page, mem->writable)) {
+		/* Its record has a pin and a charge of its own. */
+		unpin_user_page(page);
+		uncharge_pins(user, 1);
+		return 1;
+	}
+	order = vms_level_shift(memory_level(mem, mem->nr_frames)) - VMS_PAGE_SHIFT;
+	ret = frame_track(mem->frames, page, order, user, mem->writable);
+	if (ret == -EEXIST && order) {
+		/* Some of its pages are tracked one by one: do likewise. */
+		order = 0;
+		ret = frame_track(mem->frames, page, order, user, mem->writable);
+	}
+	/* One on its way out is gone soon, one on its way in is found next. */
+	if (ret == -EEXIST)
+		return 0;
+	return ret ? ret : 1 << order;
+}
+
 /**
  * vms_memory_import - make a memory object of the caller's own memory
  * @frames:	the store's
@@ -388,12 +465,15 @@ struct vms_memory *vms_memory_import(struct vms_frames *frames, u64 addr, u64 co
 			goto unpin;
 		cond_resched();
 	}
-	/* From here on each tracked frame carries its pin and its charge. */
+	/* From here on each tracked frame carries its pins and their charge. */
 	while (mem->nr_frames < count) {
-		ret = frame_track(frames, mem->pages[mem->nr_frames], user, writable);
-		if (ret)
+		ret = import_track(mem, count, user);
+		if (ret < 0)
 			goto unpin;
-		mem->nr_frames++;
+		mem->nr_frames += ret;
+		ret = -EINTR;
+		if (fatal_signal_pending(current))
+			goto unpin;
 		cond_resched();
 	}
 	return mem;
@@ -411,18 +491,38 @@ static struct page *memory_page(const struct vms_memory *mem, u64 index)
 }
 
 /**
- * vms_memory_get_leaf - a leaf for one page of a memory object
+ * vms_memory_leaf_level - how large a leaf can map a part of a memory object
  * @mem:	the object
- * @index:	which of its 4 KiB pages, less than its size
- * @prop:	VMSPACE_PROP_*; writable only if the object is
+ * @index:	its first 4 KiB page, less than its size
  *
- * Return: a leaf or held entry, which comes with a reference to its frame.
+ * Return: the level, 1 to 3.
  */
-u64 vms_memory_get_leaf(struct vms_memory *mem, u64 index, u32 prop)
+unsigned int vms_memory_leaf_level(const struct vms_memory *mem, u64 index)
+{
+	struct vms_frame *f;
+	unsigned int level;
+
+	if (!mem->tracked)
+		return mem->order && IS_ALIGNED(index, 1U << mem->order) ? 2 : 1;
+	f = xa_load(&mem->frames->tracked, page_to_pfn(mem->pages[index]));
+	if (!f->order)
+		return 1;
+	/* One record must cover the leaf, and in the order of the object. */
+	level = memory_level(mem, index);
+	return min(level, 1 + f->order / VMS_INDEX_BITS);
+}
+
+/* What all leaves of an object with one property have in common. */
+static u64 leaf_bits(const struct vms_memory *mem, u32 prop)
+{
+	return vms_sme_mask() | vms_prop_bits(prop) | vms_cache_bits(mem->cache) |
+	       (mem->tracked ? VMS_TRACKED : 0);
+}
+
+static u64 leaf_get(struct vms_memory *mem, u64 index, u32 prop, u64 bits)
 {
 	struct page *page = memory_page(mem, index);
-	u64 entry = page_to_phys(page) | vms_sme_mask() | vms_prop_bits(prop) |
-		    vms_cache_bits(mem->cache);
+	u64 entry = page_to_phys(page) | bits;
 
 	if (mem->tracked) {
 		struct vms_frame *f = xa_load(&mem->frames->tracked, page_to_pfn(page));
@@ -430,10 +530,63 @@ u64 vms_memory_get_leaf(struct vms_memory *mem, u64 index, u32 prop)
 		refcount_inc(&f->refs);
 		if (prop & VMSPACE_PROP_WRITE)
 			WRITE_ONCE(f->mapped_rw, true);
-		return entry | VMS_TRACKED;
+	} else {
+		get_page(page);
 	}
-	get_page(page);
+	VM_WARN_ON_ONCE(entry & VMS_MUST_BE_ZERO);
 	return entry;
+}
+
+/**
+ * vms_memory_get_leaf - a leaf for a part of a memory object
+ * @mem:	the object
+ * @index:	its first 4 KiB page, less than the object's size
+ * @level:	of the leaf, at most vms_memory_leaf_level()
+ * @prop:	VMSPACE_PROP_*; writable only if the object is
+ *
+ * Return: a leaf or held entry, which comes with a reference to its frame.
+ */
+u64 vms_memory_get_leaf(struct vms_memory *mem, u64 index, unsigned int level, u32 prop)
+{
+	u64 entry = leaf_bits(mem, prop) | (level > 1 ? VMS_PS : 0);
+
+	return leaf_get(mem, index, prop, entry);
+}
+
+/**
+ * vms_memory_get_leaves - 4 KiB leaves for a part of a memory object
+ * @mem:	the object
+ * @index:	its first page; as many as @nr from there are less than its size
+ * @prop:	VMSPACE_PROP_*; writable only if the object is
+ * @slots:	receives them, each in one write: they may be in use at once
+ * @nr:		how many
+ *
+ * Each comes with a reference to its frame.
+ */
+void vms_memory_get_leaves(struct vms_memory *mem, u64 index, u32 prop, u64 *slots,
+			   unsigned int nr)
+{
+	u64 bits = leaf_bits(mem, prop);
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		WRITE_ONCE(slots[i], leaf_get(mem, index + i, prop, bits));
+}
+
+/**
+ * vms_frame_get - more references to a frame that is mapped already
+ * @frames:	the store's
+ * @entry:	a leaf or held entry that maps it
+ * @nr:		how many
+ *
+ * For the pieces of a leaf that is split.
+ */
+void vms_frame_get(struct vms_frames *frames, u64 entry, unsigned int nr)
+{
+	if (entry & VMS_TRACKED)
+		refcount_add(nr, &frame_of(frames, entry)->refs);
+	else
+		folio_ref_add(page_folio(pfn_to_page(vms_entry_pfn(entry))), nr);
 }
 
 static void memory_vma_open(struct vm_area_struct *vma)

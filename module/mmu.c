@@ -319,6 +319,22 @@ size_t vms_mmu_copy_to(u64 va, const void *from, size_t len)
 }
 
 /**
+ * vms_mmu_levels - levels of the page tables that the CPUs walk, 4 or 5
+ */
+unsigned int vms_mmu_levels(void)
+{
+	return pgtable_l5_enabled() ? 5 : 4;
+}
+
+/**
+ * vms_mmu_leaf_level - level of the largest leaves that the CPUs know
+ */
+unsigned int vms_mmu_leaf_level(void)
+{
+	return boot_cpu_has(X86_FEATURE_GBPAGES) ? 3 : 2;
+}
+
+/**
  * struct vms_probe - how the kernel's own root is found
  * @done:	the thread is through
  * @root:	what it found, or 0

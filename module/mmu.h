@@ -20,6 +20,8 @@ struct vms_mmu {
 };
 
 int vms_mmu_init(void);
+unsigned int vms_mmu_levels(void);
+unsigned int vms_mmu_leaf_level(void);
 
 int vms_mmu_enter(struct vms_mmu *mmu);
 int vms_mmu_leave(struct vms_mmu *mmu);

@@ -10,7 +10,9 @@
 #include <linux/capability.h>
 #include <linux/err.h>
 #include <linux/nospec.h>
+#include <linux/sched/signal.h>
 #include <linux/stddef.h>
+#include <linux/uaccess.h>
 #include <linux/vmspace.h>
 #include "cursor.h"
 #include "io.h"
@@ -126,14 +128,34 @@ static int op_drop_memory(struct vms_store *store, struct vmspace_op *op)
 	return vms_store_drop(store, op->id, VMS_MEMORY);
 }
 
+/* The level of leaves that VMSPACE_PAGE_* ask for, 0 for the largest that fit. */
+static unsigned int page_level(u32 flags)
+{
+	if (flags & VMSPACE_PAGE_LARGEST)
+		return 0;
+	if (flags & VMSPACE_PAGE_1G)
+		return 3;
+	return flags & VMSPACE_PAGE_2M ? 2 : 1;
+}
+
+#define PAGE_FLAGS	(VMSPACE_PAGE_2M | VMSPACE_PAGE_1G | VMSPACE_PAGE_LARGEST)
+
+static bool one_size(u32 flags)
+{
+	return !((flags & PAGE_FLAGS) & ((flags & PAGE_FLAGS) - 1));
+}
+
 static int op_open_cursor(struct vms_store *store, struct vmspace_op *op)
 {
-	struct vms_space *space = get_space(store, op->id);
+	struct vms_space *space;
 	struct vms_cursor *c;
 
+	if (!one_size(op->flags))
+		return -EINVAL;
+	space = get_space(store, op->id);
 	if (IS_ERR(space))
 		return PTR_ERR(space);
-	c = vms_cursor_open(space, op->open.start, op->open.end,
+	c = vms_cursor_open(space, op->open.start, op->open.end, page_level(op->flags),
 			    op->opcode == VMSPACE_OP_OPEN_CURSOR_MUT,
 			    op->flags & VMSPACE_NONBLOCK);
 	put_space(space);
@@ -147,6 +169,12 @@ static int op_drop_cursor(struct vms_store *store, struct vmspace_op *op)
 	return vms_store_drop(store, op->id, VMS_CURSOR);
 }
 
+/* Where memory is, is told only to those who may know, as in pagemap. */
+static u64 visible_pfn(u64 entry)
+{
+	return capable(CAP_SYS_ADMIN) ? vms_entry_pfn(entry) : 0;
+}
+
 static void show_mapping(struct vmspace_op *op, const struct vms_mapping *m)
 {
 	op->query.start = m->start;
@@ -156,9 +184,7 @@ static void show_mapping(struct vmspace_op *op, const struct vms_mapping *m)
 		return;
 	op->query.prop = vms_entry_prop(m->entry);
 	op->query.cache = vms_entry_cache(m->entry);
-	/* Where memory is, is told only to those who may know, as in pagemap. */
-	if (capable(CAP_SYS_ADMIN))
-		op->query.pfn = vms_entry_pfn(m->entry);
+	op->query.pfn = visible_pfn(m->entry);
 }
 
 static int op_query(struct vms_store *store, struct vmspace_op *op)
@@ -220,29 +246,34 @@ static int op_virt_addr(struct vms_store *store, struct vmspace_op *op)
 	return 0;
 }
 
-static int map_frame(struct vms_store *store, struct vms_cursor *c, struct vmspace_op *op)
+static int map_frames(struct vms_store *store, struct vms_cursor *c, struct vmspace_op *op)
 {
 	struct vms_object *obj = vms_store_get(store, op->map.memory, VMS_MEMORY);
 	struct vms_memory *mem;
-	u64 entry;
+	struct vms_map map;
 	int ret;
 
 	if (IS_ERR(obj))
 		return PTR_ERR(obj);
 	mem = container_of(obj, struct vms_memory, obj);
 	ret = -EINVAL;
-	if ((op->map.prop & ~VMSPACE_PROP_ALL) || op->map.cache != mem->cache)
+	if ((op->map.prop & ~VMSPACE_PROP_ALL) || op->map.cache != mem->cache || !op->map.count)
 		goto put;
 	ret = -ERANGE;
-	if (op->map.index >= mem->nr_pages)
+	if (op->map.index >= mem->nr_pages || op->map.count > mem->nr_pages - op->map.index)
 		goto put;
 	ret = -EACCES;
 	if ((op->map.prop & VMSPACE_PROP_WRITE) && !mem->writable)
 		goto put;
-	entry = vms_memory_get_leaf(mem, op->map.index, op->map.prop);
-	ret = vms_cursor_map(c, entry, op->flags & VMSPACE_REPLACE, op->flags & VMSPACE_DEFER);
-	if (ret)
-		vms_frame_put(c->space->frames, entry);
+	map = (struct vms_map) {
+		.mem = mem,
+		.index = op->map.index,
+		.pages = op->map.count,
+		.prop = op->map.prop,
+		.level = page_level(op->flags),
+		.replace = op->flags & VMSPACE_REPLACE,
+	};
+	ret = vms_cursor_map(c, &map, op->flags & VMSPACE_DEFER);
 put:
 	vms_object_put(obj);
 	return ret;
@@ -250,15 +281,18 @@ put:
 
 static int op_map(struct vms_store *store, struct vmspace_op *op)
 {
-	struct vms_cursor *c = lock_cursor(store, op->id, true);
+	struct vms_cursor *c;
 	u64 start;
 	int ret;
 
+	if (!one_size(op->flags))
+		return -EINVAL;
+	c = lock_cursor(store, op->id, true);
 	if (IS_ERR(c))
 		return PTR_ERR(c);
 	start = c->va;
-	ret = map_frame(store, c, op);
-	if (!ret) {
+	ret = map_frames(store, c, op);
+	if (!ret || ret == -EINTR) {
 		op->map.start = start;
 		op->map.end = c->va;
 	}
@@ -317,6 +351,86 @@ static int op_protect_next(struct vms_store *store, struct vmspace_op *op)
 	op->protect.va = c->va;
 	unlock_cursor(c);
 	return ret;
+}
+
+static int op_protect(struct vms_store *store, struct vmspace_op *op)
+{
+	struct vms_cursor *c;
+	u64 start, pages;
+	int ret;
+
+	c = lock_cursor(store, op->id, true);
+	if (IS_ERR(c))
+		return PTR_ERR(c);
+	start = c->va;
+	ret = check_change(op->protect_range.clear, op->protect_range.set);
+	if (!ret)
+		ret = vms_cursor_protect(c, op->protect_range.len, op->protect_range.clear,
+					 op->protect_range.set, op->flags & VMSPACE_DEFER,
+					 &pages);
+	if (!ret || ret == -EINTR) {
+		op->protect_range.start = start;
+		op->protect_range.end = c->va;
+		op->protect_range.pages = pages;
+	}
+	op->protect_range.va = c->va;
+	unlock_cursor(c);
+	return ret;
+}
+
+/* Tell the next mapping. 1 if there was one, 0 if not, or an error number. */
+static int enumerate_one(struct vms_cursor *c, struct vmspace_mapping __user *user, u32 clear)
+{
+	u64 va = c->va;
+	struct vmspace_mapping mapping;
+	struct vms_mapping m;
+
+	/* Nothing is cleared that could not be told. */
+	if (clear_user(user, sizeof(*user)))
+		return -EFAULT;
+	vms_cursor_next(c, clear, &m);
+	if (vms_entry_empty(m.entry))
+		return 0;
+	mapping = (struct vmspace_mapping) {
+		.start = m.start,
+		.end = m.end,
+		.pfn = visible_pfn(m.entry),
+		.prop = vms_entry_prop(m.entry),
+		.cache = vms_entry_cache(m.entry),
+	};
+	if (copy_to_user(user, &mapping, sizeof(mapping))) {
+		c->va = va;
+		return -EFAULT;
+	}
+	return 1;
+}
+
+static int op_enumerate(struct vms_store *store, struct vmspace_op *op)
+{
+	struct vmspace_mapping __user *user = u64_to_user_ptr(op->enumerate.addr);
+	const u32 harvest = VMSPACE_PROP_ACCESSED | VMSPACE_PROP_DIRTY;
+	struct vms_cursor *c;
+	u64 found = 0;
+	int ret = 1;
+
+	if ((op->enumerate.clear & ~harvest) || !op->enumerate.count)
+		return -EINVAL;
+	c = lock_cursor(store, op->id, op->enumerate.clear);
+	if (IS_ERR(c))
+		return PTR_ERR(c);
+	while (ret > 0 && found < op->enumerate.count) {
+		ret = enumerate_one(c, user + found, op->enumerate.clear);
+		if (ret > 0)
+			found++;
+		if (fatal_signal_pending(current))
+			ret = -EINTR;
+		cond_resched();
+	}
+	vms_cursor_settle(c, op->flags & VMSPACE_DEFER);
+	op->enumerate.found = found;
+	op->enumerate.va = c->va;
+	unlock_cursor(c);
+	return min(ret, 0);
 }
 
 static int op_new_io(struct vms_store *store, struct vmspace_op *op)
@@ -528,13 +642,13 @@ static const struct vms_op_desc op_descs[] = {
 	},
 	[VMSPACE_OP_OPEN_CURSOR] = {
 		.execute = op_open_cursor,
-		.flags = VMSPACE_NONBLOCK,
+		.flags = VMSPACE_NONBLOCK | VMSPACE_PAGE_2M | VMSPACE_PAGE_1G,
 		.in = WORDS(open.start) | WORDS(open.end),
 		.pad = WORDS(open.pad0) | WORDS(open.pad),
 	},
 	[VMSPACE_OP_OPEN_CURSOR_MUT] = {
 		.execute = op_open_cursor,
-		.flags = VMSPACE_NONBLOCK,
+		.flags = VMSPACE_NONBLOCK | VMSPACE_PAGE_2M | VMSPACE_PAGE_1G,
 		.in = WORDS(open.start) | WORDS(open.end),
 		.pad = WORDS(open.pad0) | WORDS(open.pad),
 	},
@@ -562,9 +676,9 @@ static const struct vms_op_desc op_descs[] = {
 	},
 	[VMSPACE_OP_MAP] = {
 		.execute = op_map,
-		.flags = VMSPACE_REPLACE | VMSPACE_DEFER,
-		.in = WORDS(map.index) | WORDS(map.memory) | WORDS(map.prop) | WORDS(map.cache),
-		.pad = WORDS(map.pad),
+		.flags = VMSPACE_REPLACE | VMSPACE_DEFER | PAGE_FLAGS,
+		.in = WORDS(map.index) | WORDS(map.memory) | WORDS(map.prop) |
+		      WORDS(map.cache) | WORDS(map.count),
 	},
 	[VMSPACE_OP_UNMAP] = {
 		.execute = op_unmap,
@@ -655,6 +769,18 @@ static const struct vms_op_desc op_descs[] = {
 	[VMSPACE_OP_CPU_STAT] = {
 		.execute = op_cpu_stat,
 		.in = WORDS(cpu_stat.cpu),
+	},
+	[VMSPACE_OP_PROTECT] = {
+		.execute = op_protect,
+		.flags = VMSPACE_DEFER,
+		.in = WORDS(protect_range.len) | WORDS(protect_range.clear) |
+		      WORDS(protect_range.set),
+	},
+	[VMSPACE_OP_ENUMERATE] = {
+		.execute = op_enumerate,
+		.flags = VMSPACE_DEFER,
+		.in = WORDS(enumerate.addr) | WORDS(enumerate.count) | WORDS(enumerate.clear),
+		.pad = WORDS(enumerate.pad0) | WORDS(enumerate.pad),
 	},
 };
 

@@ -29,7 +29,6 @@ static int space_close(struct vms_object *obj);
  */
 struct vms_space *vms_space_create(struct vms_frames *frames)
 {
-	unsigned int levels = pgtable_l5_enabled() ? 5 : 4;
 	struct vms_space *space;
 	int ret = -ENOMEM;
 
@@ -46,7 +45,7 @@ struct vms_space *vms_space_create(struct vms_frames *frames)
 		ret = space->number;
 		goto free_inside;
 	}
-	ret = vms_pt_init(&space->pt, levels);
+	ret = vms_pt_init(&space->pt, vms_mmu_levels(), vms_mmu_leaf_level());
 	if (ret)
 		goto free_number;
 	space->mmu.root = space->pt.root->table;

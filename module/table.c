@@ -155,63 +155,107 @@ void vms_reserve_drain(struct vms_reserve *r, struct vms_pt *pt)
 	INIT_LIST_HEAD(&r->nodes);
 }
 
+static struct vms_node *reserve_take(struct vms_reserve *r, struct vms_node *parent,
+				     unsigned int index)
+{
+	struct vms_node *node = list_first_entry(&r->nodes, struct vms_node, link);
+
+	list_del(&node->link);
+	node->parent = parent;
+	node->index = index;
+	node->level = parent->level - 1;
+	/* The caller owns it from before anyone else can find it. */
+	node->owned = true;
+	return node;
+}
+
+static u64 node_entry(const struct vms_node *node)
+{
+	return page_to_phys(node->page) | vms_sme_mask() | VMS_DIRECTORY;
+}
+
 /**
  * vms_node_link - put a table from the reserve into an empty slot
  * @r:		a reserve that is not empty
  * @parent:	the caller owns it
  * @index:	of an empty entry of @parent
  *
- * Return: the new table, all of whose entries are empty.
+ * Return: the new table, all of whose entries are empty, and which the caller
+ * owns.
  */
 struct vms_node *vms_node_link(struct vms_reserve *r, struct vms_node *parent, unsigned int index)
 {
-	struct vms_node *node = list_first_entry(&r->nodes, struct vms_node, link);
+	struct vms_node *node = reserve_take(r, parent, index);
 
-	list_del(&node->link);
-	node->level = parent->level - 1;
 	VM_WARN_ON_ONCE(!vms_entry_empty(parent->table[index]));
 	/* Walkers under RCU, and MMUs, must find the node and its zeroes complete. */
-	smp_store_release(&parent->table[index],
-			  page_to_phys(node->page) | vms_sme_mask() | VMS_DIRECTORY);
+	smp_store_release(&parent->table[index], node_entry(node));
 	parent->count++;
 	return node;
 }
 
 /**
- * vms_node_unlink - take an empty table out of the tree
+ * vms_node_split - put a table from the reserve in the place of a leaf
+ * @r:		a reserve that is not empty
  * @parent:	the caller owns it
- * @index:	of the entry that points to @node
- * @node:	has no entries; the caller owns it or has @parent to itself
+ * @index:	of a leaf or held entry of @parent, at a level above 1
  *
- * The page may still be in the paging-structure caches of CPUs: it must go
- * through a gather before it is freed.
+ * The table maps what the leaf mapped, with the same property: no translation
+ * changes, and what the CPUs set in the leaf until it was replaced is in every
+ * piece. The leaf may still be in TLBs. Each piece needs a reference to its
+ * frame.
+ *
+ * Return: the new table, which the caller owns.
  */
-void vms_node_unlink(struct vms_node *parent, unsigned int index, struct vms_node *node)
+struct vms_node *vms_node_split(struct vms_reserve *r, struct vms_node *parent, unsigned int index)
 {
-	VM_WARN_ON_ONCE(node->count);
-	xchg(&parent->table[index], 0);
-	parent->count--;
-	spin_lock(&node->lock);
-	node->stray = true;
-	spin_unlock(&node->lock);
+	struct vms_node *node = reserve_take(r, parent, index);
+	u64 *slot = &parent->table[index];
+	u64 old = READ_ONCE(*slot);
+	u64 size = vms_level_size(node->level);
+	unsigned int i;
+
+	node->count = VMS_ENTRIES;
+	do {
+		for (i = 0; i < VMS_ENTRIES; i++)
+			node->table[i] = vms_entry_piece(old, node->level, i * size);
+	} while (!try_cmpxchg(slot, &old, node_entry(node)));
+	return node;
+}
+
+/**
+ * vms_node_unlink - take a table out of the tree, with all that is below it
+ * @node:	the table; the caller owns it, its parent, and all that is below it
+ * @entry:	what takes its place: empty, or a leaf
+ *
+ * The pages may still be in the paging-structure caches of CPUs: they must go
+ * through a gather before they are freed.
+ */
+void vms_node_unlink(struct vms_node *node, u64 entry)
+{
+	xchg(&node->parent->table[node->index], entry);
+	if (vms_entry_empty(entry))
+		node->parent->count--;
 }
 
 /**
  * vms_pt_init - make a page table with nothing in it (S38)
  * @pt:		to fill
  * @levels:	4 or 5
+ * @leaf_level:	of the largest leaves that the CPUs know
  *
  * Context: may sleep.
  *
  * Return: 0 or -ENOMEM.
  */
-int vms_pt_init(struct vms_pt *pt, unsigned int levels)
+int vms_pt_init(struct vms_pt *pt, unsigned int levels, unsigned int leaf_level)
 {
 	pt->root = node_alloc(true);
 	if (!pt->root)
 		return -ENOMEM;
 	pt->root->level = levels;
 	pt->levels = levels;
+	pt->leaf_level = leaf_level;
 	pt->va_end = vms_va_end(levels);
 	atomic_long_set(&pt->tables, 1);
 	return 0;
@@ -258,12 +302,12 @@ void vms_pt_destroy(struct vms_pt *pt, void (*leaf)(u64 entry, unsigned int leve
 	pt->root = NULL;
 }
 
-static void walk_descend(struct vms_walk *w)
+static void walk_descend(struct vms_walk *w, unsigned int level)
 {
 	for (;;) {
 		/* Pairs with vms_node_link(): the node is complete when we see it. */
 		w->entry = smp_load_acquire(vms_walk_slot(w));
-		if (!vms_entry_table(w->entry, w->level))
+		if (w->level == level || !vms_entry_table(w->entry, w->level))
 			return;
 		w->level--;
 		w->path[w->level] = vms_node_of(w->entry);
@@ -283,10 +327,26 @@ static void walk_descend(struct vms_walk *w)
  */
 void vms_walk_start(struct vms_walk *w, struct vms_node *top, u64 va)
 {
+	vms_walk_start_level(w, top, va, 1);
+}
+
+/**
+ * vms_walk_start_level - go towards the slot of an address at a given level
+ * @w:		to fill
+ * @top:	where to start
+ * @va:		an address in the range of @top
+ * @level:	not to go below it
+ *
+ * The slot holds a mapping, is empty, or is of @level and holds a table.
+ *
+ * Context: as vms_walk_start().
+ */
+void vms_walk_start_level(struct vms_walk *w, struct vms_node *top, u64 va, unsigned int level)
+{
 	w->va = va;
 	w->level = top->level;
 	w->path[w->level] = top;
-	walk_descend(w);
+	walk_descend(w, level);
 }
 
 /**
@@ -309,7 +369,7 @@ bool vms_walk_next(struct vms_walk *w, const struct vms_node *top, u64 end)
 	/* Step up as long as the last slot of a table was left. */
 	while (w->level < top->level && !vms_index(w->va, w->level))
 		w->level++;
-	walk_descend(w);
+	walk_descend(w, 1);
 	return true;
 }
 

@@ -25,11 +25,15 @@
  * struct vms_node - what is known of one table page
  * @table:	its 512 entries, written only by the owner of the node
  * @page:	the page itself
+ * @parent:	the node that it is linked in, NULL for the root
+ * @index:	of the entry of @parent that points to it
  * @level:	1 to 5; a child's is its parent's minus one
  * @count:	entries that are not empty; written only by the owner
  * @stray:	no longer part of the tree; under @lock
  * @owned:	someone owns the node; under @lock
- * @lock:	guards @stray, @owned and @waiters; held for a few instructions
+ * @sweep:	a child may be empty: its owner shall look; under @lock
+ * @lock:	guards @stray, @owned, @sweep and @waiters; held for a few
+ *		instructions
  * @waiters:	who waits for ownership, first come first served
  * @link:	in a reserve, then in a gather
  * @rcu:	to free it
@@ -37,11 +41,14 @@
 struct vms_node {
 	u64 *table;
 	struct page *page;
-	u8 level;
+	struct vms_node *parent;
+	u16 index;
 	u16 count;
+	u8 level;
 	bool stray;
 	bool owned;
-	spinlock_t lock;	/* stray, owned, waiters */
+	bool sweep;
+	spinlock_t lock;	/* stray, owned, sweep, waiters */
 	struct list_head waiters;
 	union {
 		struct list_head link;
@@ -53,12 +60,14 @@ struct vms_node {
  * struct vms_pt - one page table
  * @root:	node of the top-level table; never stray
  * @levels:	4 or 5
+ * @leaf_level:	of the largest leaves that the CPUs know
  * @va_end:	see vms_va_end()
  * @tables:	table pages in use, those that await a flush included
  */
 struct vms_pt {
 	struct vms_node *root;
 	unsigned int levels;
+	unsigned int leaf_level;
 	u64 va_end;
 	atomic_long_t tables;
 };
@@ -99,7 +108,7 @@ struct vms_reserve {
 int vms_table_init(void);
 void vms_table_exit(void);
 
-int vms_pt_init(struct vms_pt *pt, unsigned int levels);
+int vms_pt_init(struct vms_pt *pt, unsigned int levels, unsigned int leaf_level);
 void vms_pt_destroy(struct vms_pt *pt, void (*leaf)(u64 entry, unsigned int level, void *arg),
 		    void *arg);
 u64 vms_pt_pages(struct vms_pt *pt);
@@ -110,11 +119,13 @@ int vms_reserve_fill(struct vms_reserve *r, struct vms_pt *pt, unsigned int n);
 void vms_reserve_drain(struct vms_reserve *r, struct vms_pt *pt);
 
 struct vms_node *vms_node_link(struct vms_reserve *r, struct vms_node *parent, unsigned int index);
-void vms_node_unlink(struct vms_node *parent, unsigned int index, struct vms_node *node);
+struct vms_node *vms_node_split(struct vms_reserve *r, struct vms_node *parent, unsigned int index);
+void vms_node_unlink(struct vms_node *node, u64 entry);
 void vms_node_free_rcu(struct vms_pt *pt, struct vms_node *node);
 struct vms_node *vms_node_of(u64 entry);
 
 void vms_walk_start(struct vms_walk *w, struct vms_node *top, u64 va);
+void vms_walk_start_level(struct vms_walk *w, struct vms_node *top, u64 va, unsigned int level);
 bool vms_walk_next(struct vms_walk *w, const struct vms_node *top, u64 end);
 void vms_walk_mapping(const struct vms_walk *w, struct vms_mapping *m);
 
@@ -125,6 +136,16 @@ void vms_walk_mapping(const struct vms_walk *w, struct vms_mapping *m);
 static inline u64 *vms_walk_slot(const struct vms_walk *w)
 {
 	return &w->path[w->level]->table[vms_index(w->va, w->level)];
+}
+
+/**
+ * vms_node_base - first address that a node spans
+ * @node:	a node
+ * @va:		an address that it spans
+ */
+static inline u64 vms_node_base(const struct vms_node *node, u64 va)
+{
+	return ALIGN_DOWN(va, vms_level_size(node->level) << VMS_INDEX_BITS);
 }
 
 #endif /* VMS_TABLE_H */

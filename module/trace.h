@@ -22,7 +22,7 @@
 	OPCODE(NEW_MEMORY) OPCODE(IMPORT) OPCODE(DROP_MEMORY) OPCODE(ACTIVATE)	\
 	OPCODE(DEACTIVATE) OPCODE(ACCESS) OPCODE(READ) OPCODE(WRITE)		\
 	OPCODE(FLUSH_SYNC) OPCODE(TRANSLATE) OPCODE(SPACE_STAT)			\
-	OPCODE_END(CPU_STAT)
+	OPCODE(CPU_STAT) OPCODE(PROTECT) OPCODE_END(ENUMERATE)
 
 #undef OPCODE
 #undef OPCODE_END
@@ -79,24 +79,22 @@ TRACE_EVENT(op_end,
 );
 
 TRACE_EVENT(initiate_shootdown,
-	TP_PROTO(int space, unsigned int nr_va, bool full, u64 pages, unsigned int tables),
-	TP_ARGS(space, nr_va, full, pages, tables),
+	TP_PROTO(int space, unsigned int nr_va, bool full, u64 pages),
+	TP_ARGS(space, nr_va, full, pages),
 	TP_STRUCT__entry(
 		__field(int, space)
 		__field(unsigned int, nr_va)
 		__field(bool, full)
 		__field(u64, pages)
-		__field(unsigned int, tables)
 	),
 	TP_fast_assign(
 		__entry->space = space;
 		__entry->nr_va = nr_va;
 		__entry->full = full;
 		__entry->pages = pages;
-		__entry->tables = tables;
 	),
-	TP_printk("space=%d flush=%u full=%d pages=%llu tables=%u", __entry->space,
-		  __entry->nr_va, __entry->full, __entry->pages, __entry->tables)
+	TP_printk("space=%d flush=%u full=%d pages=%llu", __entry->space,
+		  __entry->nr_va, __entry->full, __entry->pages)
 );
 
 TRACE_EVENT(ack_shootdown_ipi,

@@ -904,6 +904,7 @@ static void *run_batches(void *arg)
 			op->map.memory = victim->memory;
 			op->map.index = i % PAGES;
 			op->map.prop = RW;
+			op->map.count = 1;
 			break;
 		case 2:
 			op->opcode = VMSPACE_OP_ACCESS;

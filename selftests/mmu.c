@@ -1038,7 +1038,12 @@ TEST_F_TIMEOUT(mmu, stale__before_the_flush_and_never_after, 60)
 				.opcode = VMSPACE_OP_MAP,
 				.flags = VMSPACE_REPLACE | VMSPACE_DEFER,
 				.id = cursor,
-				.map = { .memory = self->memory, .index = turn + 1, .prop = RW },
+				.map = {
+					.memory = self->memory,
+					.index = turn + 1,
+					.prop = RW,
+					.count = 1,
+				},
 			};
 			ops[4 * turn + 3] = access;
 		}
@@ -1703,7 +1708,7 @@ static void check_cache_policy(struct __test_metadata *_metadata, struct _test_d
 			       unsigned int cache)
 {
 	const unsigned int count = 8;
-	struct vmspace_op op = { .opcode = VMSPACE_OP_MAP };
+	struct vmspace_op op = { .opcode = VMSPACE_OP_MAP, .map.count = 1 };
 	__u64 offset, value;
 	__u64 *view;
 	int memory, cursor, i;

@@ -915,7 +915,7 @@ static void do_virt_addr(struct world *w)
 
 static void do_map(struct world *w)
 {
-	struct vmspace_op op = { .opcode = VMSPACE_OP_MAP };
+	struct vmspace_op op = { .opcode = VMSPACE_OP_MAP, .map.count = 1 };
 	struct object *c = pick_mutable(w, &op.id), *mem;
 	struct page *p = NULL;
 	struct frame *f;

@@ -203,17 +203,23 @@ static inline int vms_find_next(int fd, int cursor, __u64 len, struct vmspace_op
 	return vms_op(fd, op);
 }
 
-static inline int vms_map_as(int fd, int cursor, int memory, __u64 index, unsigned int prop,
-			     unsigned int flags)
+static inline int vms_map_range(int fd, int cursor, int memory, __u64 index, uint32_t count,
+				unsigned int prop, unsigned int flags)
 {
 	struct vmspace_op op = {
 		.opcode = VMSPACE_OP_MAP,
 		.flags = flags,
 		.id = cursor,
-		.map = { .memory = memory, .index = index, .prop = prop },
+		.map = { .memory = memory, .index = index, .prop = prop, .count = count },
 	};
 
 	return vms_op(fd, &op);
+}
+
+static inline int vms_map_as(int fd, int cursor, int memory, __u64 index, unsigned int prop,
+			     unsigned int flags)
+{
+	return vms_map_range(fd, cursor, memory, index, 1, prop, flags);
 }
 
 static inline int vms_map(int fd, int cursor, int memory, __u64 index, unsigned int prop)
@@ -241,6 +247,35 @@ static inline int vms_protect_next(int fd, int cursor, __u64 len, unsigned int c
 		.flags = flags,
 		.id = cursor,
 		.protect = { .len = len, .clear = clear, .set = set },
+	};
+	return vms_op(fd, op);
+}
+
+static inline int vms_protect(int fd, int cursor, __u64 len, unsigned int clear,
+			      unsigned int set, unsigned int flags, struct vmspace_op *op)
+{
+	*op = (struct vmspace_op) {
+		.opcode = VMSPACE_OP_PROTECT,
+		.flags = flags,
+		.id = cursor,
+		.protect_range = { .len = len, .clear = clear, .set = set },
+	};
+	return vms_op(fd, op);
+}
+
+static inline int vms_enumerate(int fd, int cursor, struct vmspace_mapping *mappings,
+				__u64 count, unsigned int clear, unsigned int flags,
+				struct vmspace_op *op)
+{
+	*op = (struct vmspace_op) {
+		.opcode = VMSPACE_OP_ENUMERATE,
+		.flags = flags,
+		.id = cursor,
+		.enumerate = {
+			.addr = (uintptr_t)mappings,
+			.count = count,
+			.clear = clear,
+		},
 	};
 	return vms_op(fd, op);
 }

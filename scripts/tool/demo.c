@@ -142,26 +142,8 @@ static void fill_memory(struct segment *s)
 
 static void map_segment(struct segment *s, int cursor)
 {
-	struct vmspace_op *ops = calloc(s->pages + 1, sizeof(*ops));
-	struct vmspace_step step;
-	__u64 i;
-
-	if (!ops)
-		die(-ENOMEM, "map");
-	ops[0] = (struct vmspace_op) {
-		.opcode = VMSPACE_OP_JUMP,
-		.id = cursor,
-		.pos.va = s->start,
-	};
-	for (i = 0; i < s->pages; i++)
-		ops[i + 1] = (struct vmspace_op) {
-			.opcode = VMSPACE_OP_MAP,
-			.id = cursor,
-			.map = { .memory = s->memory, .index = i, .prop = s->prop },
-		};
-	must(vms_step(demo.fd, ops, s->pages + 1, 0, &step), "STEP");
-	must(step.error, "MAP");
-	free(ops);
+	must(vms_jump(demo.fd, cursor, s->start), "JUMP");
+	must(vms_map_range(demo.fd, cursor, s->memory, 0, s->pages, s->prop, 0), "MAP");
 }
 
 static void load(const char *path, int cursor)
@@ -289,7 +271,7 @@ static bool try_stale(int cursor, unsigned int cpu, __u64 va, int memory, unsign
 		{ .opcode = VMSPACE_OP_JUMP, .id = cursor, .pos.va = va },
 		{ .opcode = VMSPACE_OP_MAP, .id = cursor,
 		  .flags = VMSPACE_REPLACE | VMSPACE_DEFER,
-		  .map = { .memory = memory, .index = index, .prop = RW } },
+		  .map = { .memory = memory, .index = index, .prop = RW, .count = 1 } },
 		load,
 	};
 	struct vmspace_step step;
@@ -370,6 +352,8 @@ static void unmap(int cursor)
 	for (i = 0; i < demo.nr_cpus; i++)
 		faults += must(vms_load(demo.fd, demo.space, demo.cpus[i], demo.text->start,
 					&value), "ACCESS") == FAULTED;
+	/* With the cursor goes the table that covered its range. */
+	must(vms_drop_cursor(demo.fd, cursor), "DROP_CURSOR");
 	must(vms_space_stat(demo.fd, demo.space, &stat), "SPACE_STAT");
 	say("unmap", "%llu pages in one operation, %llu interrupts; %llu table page left",
 	    op.unmap.pages, (interrupts() - before),

@@ -133,15 +133,21 @@ enum vmspace_opcode {
 	VMSPACE_OP_TRANSLATE		= 41,
 	VMSPACE_OP_SPACE_STAT		= 42,
 	VMSPACE_OP_CPU_STAT		= 43,
+	VMSPACE_OP_PROTECT		= 44,
+	VMSPACE_OP_ENUMERATE		= 45,
 };
 
 /* Flags of operations.  A flag that an operation does not list is refused. */
 #define VMSPACE_NONBLOCK	0x01	/* OPEN_CURSOR*: -EBUSY, do not wait */
 #define VMSPACE_REPLACE		0x02	/* MAP: over an existing mapping */
-#define VMSPACE_DEFER		0x04	/* MAP, UNMAP, PROTECT_NEXT: flush later */
+#define VMSPACE_DEFER		0x04	/* MAP, UNMAP, PROTECT*, ENUMERATE: flush later */
 #define VMSPACE_WRITABLE	0x08	/* IMPORT: mappings may be writable */
 #define VMSPACE_RESIDENT	0x10	/* ACTIVATE: stay inside when idle */
 #define VMSPACE_STORE		0x20	/* ACCESS: a store, not a load */
+/* MAP: the size of page.  OPEN_CURSOR*: the largest that MAP shall place. */
+#define VMSPACE_PAGE_2M		0x40
+#define VMSPACE_PAGE_1G		0x80
+#define VMSPACE_PAGE_LARGEST	0x100	/* MAP: the largest that fits, each time */
 
 /*
  * Properties of a mapping.
@@ -178,6 +184,22 @@ enum vmspace_opcode {
 #define VMSPACE_CPU_PARKED	0x08	/* the CPU is offline */
 
 /**
+ * struct vmspace_mapping - what ENUMERATE tells of a mapping
+ * @start:	first address
+ * @end:	first address after it
+ * @pfn:	number of its first 4 KiB page; 0 without CAP_SYS_ADMIN
+ * @prop:	VMSPACE_PROP_*
+ * @cache:	VMSPACE_CACHE_*
+ */
+struct vmspace_mapping {
+	__aligned_u64	start;
+	__aligned_u64	end;
+	__aligned_u64	pfn;
+	__u32		prop;
+	__u32		cache;
+};
+
+/**
  * struct vmspace_op - one operation
  * @opcode:	in: VMSPACE_OP_*
  * @flags:	in: the flags that the operation lists
@@ -193,6 +215,8 @@ enum vmspace_opcode {
  * @map:	of MAP
  * @unmap:	of UNMAP
  * @protect:	of PROTECT_NEXT
+ * @protect_range: of PROTECT
+ * @enumerate:	of ENUMERATE
  * @new_io:	of NEW_READER and NEW_WRITER
  * @io:		of READ and WRITE
  * @activate:	of ACTIVATE and DEACTIVATE
@@ -242,7 +266,7 @@ struct vmspace_op {
 			__aligned_u64	pad[3];
 		} import;
 
-		/* flags: NONBLOCK; id: a space */
+		/* flags: NONBLOCK, PAGE_2M, PAGE_1G; id: a space */
 		struct {
 			__u32		new_id;		/* out */
 			__u32		pad0;
@@ -279,7 +303,7 @@ struct vmspace_op {
 			__aligned_u64	pad[5];
 		} pos;
 
-		/* flags: REPLACE, DEFER; id: a cursor */
+		/* flags: REPLACE, DEFER, PAGE_*; id: a cursor */
 		struct {
 			__aligned_u64	va;		/* out */
 			__aligned_u64	start;		/* out */
@@ -288,7 +312,7 @@ struct vmspace_op {
 			__u32		memory;		/* id */
 			__u32		prop;		/* VMSPACE_PROP_* */
 			__u32		cache;		/* VMSPACE_CACHE_* */
-			__u32		pad;
+			__u32		count;		/* of 4 KiB pages */
 		} map;
 
 		/* flags: DEFER; id: a cursor */
@@ -312,6 +336,28 @@ struct vmspace_op {
 			__u32		present;	/* out: 1 if one was found */
 			__u32		prop;		/* out: the new property */
 		} protect;
+
+		/* PROTECT, flags: DEFER; id: a cursor */
+		struct {
+			__aligned_u64	va;		/* out */
+			__aligned_u64	start;		/* out */
+			__aligned_u64	end;		/* out */
+			__aligned_u64	len;
+			__u32		clear;		/* property bits to clear */
+			__u32		set;		/* property bits to set */
+			__aligned_u64	pages;		/* out: mapped, in 4 KiB pages */
+		} protect_range;
+
+		/* flags: DEFER; id: a cursor */
+		struct {
+			__aligned_u64	va;		/* out */
+			__aligned_u64	addr;		/* of struct vmspace_mapping */
+			__aligned_u64	count;		/* room there; at least 1 */
+			__aligned_u64	found;		/* out: how many it got */
+			__u32		clear;		/* ACCESSED, DIRTY: as read */
+			__u32		pad0;
+			__aligned_u64	pad;
+		} enumerate;
 
 		/* NEW_READER, NEW_WRITER, id: a space */
 		struct {
