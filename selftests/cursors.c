@@ -1086,6 +1086,17 @@ static void *come_and_go(void *arg)
 	return NULL;
 }
 
+/* Whether one of them has not had its turn yet. */
+static bool some_wait(const struct hammer *hammers)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_THREADS; i++)
+		if (!__atomic_load_n(&hammers[i].rounds, __ATOMIC_RELAXED))
+			return true;
+	return false;
+}
+
 TEST_F_TIMEOUT(cursors, threads__that_leave_nothing, LIMIT)
 {
 	struct arena a = { .fd = self->fd, .space = self->space };
@@ -1094,7 +1105,7 @@ TEST_F_TIMEOUT(cursors, threads__that_leave_nothing, LIMIT)
 	__u64 total = 0;
 
 	for (round = 0; round < 4; round++) {
-		double end = vms_now() + 1;
+		double end = vms_now() + 1, patience = end + LIMIT / 8;
 
 		a.stop = 0;
 		for (i = 0; i < NR_THREADS; i++) {
@@ -1104,7 +1115,8 @@ TEST_F_TIMEOUT(cursors, threads__that_leave_nothing, LIMIT)
 			ASSERT_EQ(0, pthread_create(&hammers[i].thread, NULL, come_and_go,
 						    &hammers[i]));
 		}
-		while (vms_now() < end && !__atomic_load_n(&a.stop, __ATOMIC_RELAXED))
+		while (!__atomic_load_n(&a.stop, __ATOMIC_RELAXED) &&
+		       (vms_now() < end || (vms_now() < patience && some_wait(hammers))))
 			vms_pause();
 		__atomic_store_n(&a.stop, 1, __ATOMIC_RELAXED);
 		for (i = 0; i < NR_THREADS; i++) {
@@ -1121,7 +1133,8 @@ TEST_F_TIMEOUT(cursors, threads__that_leave_nothing, LIMIT)
 
 /* --- the end of a process ------------------------------------------------- */
 
-static void hammer_until_killed(enum pattern pattern)
+/* Says on a pipe when all are in the middle of it. */
+static void hammer_until_killed(int ready, enum pattern pattern)
 {
 	struct hammer hammers[NR_THREADS + 2] = {};
 	unsigned int cpus[VMS_CPUS], i;
@@ -1143,6 +1156,10 @@ static void hammer_until_killed(enum pattern pattern)
 				   i < NR_THREADS ? hammer_main : looker_main, &hammers[i]))
 			_exit(3);
 	}
+	while (hammers_slow(hammers) && !__atomic_load_n(&a.stop, __ATOMIC_RELAXED))
+		vms_pause();
+	if (write(ready, "", 1) != 1)
+		_exit(5);
 	/* They end only if something goes wrong. */
 	while (!(end = __atomic_load_n(&a.stop, __ATOMIC_RELAXED)))
 		vms_pause();
@@ -1154,17 +1171,22 @@ TEST_F_TIMEOUT(cursors, killed__with_threads_in_the_middle, LIMIT)
 	struct vms_usage before;
 	unsigned int round;
 	const char *left;
-	int status;
+	int status, ready[2];
+	char byte;
 	pid_t pid;
 
 	for (round = 0; round < 24; round++) {
 		if (round < 2)
 			before = vms_usage_now();
+		ASSERT_EQ(0, pipe(ready));
 		pid = fork();
 		ASSERT_GE(pid, 0);
 		if (!pid)
-			hammer_until_killed(round % 3);
-		usleep(300000 + round * 37123 % 200000);
+			hammer_until_killed(ready[1], round % 3);
+		close(ready[1]);
+		EXPECT_EQ(1, read(ready[0], &byte, 1));
+		close(ready[0]);
+		usleep(round * 3712 % 20000);
 		ASSERT_EQ(0, kill(pid, SIGKILL));
 		ASSERT_EQ(pid, waitpid(pid, &status, 0));
 		ASSERT_TRUE(WIFSIGNALED(status))

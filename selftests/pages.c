@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "kselftest_harness.h"
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include "mappings.h"
@@ -53,6 +54,20 @@ FIXTURE(pages)
 	unsigned int nr_views;
 };
 
+/*
+ * A CPU leaves a space when it has something else to do, and with that flushes.
+ * So the test stays on one, and the others stay inside.
+ */
+static void stay_on(const unsigned int *cpus, int nr)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	while (nr--)
+		CPU_SET(cpus[nr], &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
 FIXTURE_SETUP(pages)
 {
 	self->before = vms_usage_now();
@@ -65,6 +80,7 @@ FIXTURE_SETUP(pages)
 	ASSERT_GT(self->space, 0);
 	self->nr_cpus = vms_activate_all(self->fd, self->space, VMSPACE_RESIDENT, self->cpus);
 	ASSERT_GT(self->nr_cpus, 0);
+	stay_on(self->cpus, 1);
 }
 
 #define HUGE_2M		"/sys/kernel/mm/hugepages/hugepages-2048kB/"
@@ -663,19 +679,19 @@ TEST_F_TIMEOUT(pages, map_largest__takes_what_fits, LIMIT)
 {
 	struct memory mem = new_memory(_metadata, self, 4 * M2, M2);
 	struct memory small = new_memory(_metadata, self, 2 * M2, PAGE);
-	const __u64 start = BASE + M2 - 3 * PAGE;
+	const __u64 start = BASE + M2 - 3 * PAGE, end = BASE + 11 * M2;
 	struct vmspace_mapping m[16];
 	struct vmspace_op op;
 	unsigned int i;
 
-	open_at(_metadata, self, BASE, BASE + 8 * M2, 0);
+	open_at(_metadata, self, BASE, end, 0);
 	ASSERT_EQ(0, jump(self, start));
 	ASSERT_EQ(0, map(self, &mem, 509, 3 + 2 * 512 + 5, RW, VMSPACE_PAGE_LARGEST));
 	EXPECT_EQ(BASE + 3 * M2 + 5 * PAGE, position(self));
 	ASSERT_EQ(0, jump(self, BASE));
 	ASSERT_EQ(0, vms_enumerate(self->fd, self->cursor, m, 16, 0, 0, &op));
 	ASSERT_EQ(10, op.enumerate.found);
-	EXPECT_EQ(BASE + 8 * M2, op.enumerate.va);
+	EXPECT_EQ(end, op.enumerate.va);
 	for (i = 0; i < 10; i++) {
 		__u64 va = i < 3 ? start + i * PAGE : i < 5 ? BASE + (i - 2) * M2 :
 			   BASE + 3 * M2 + (i - 5) * PAGE;
@@ -692,13 +708,17 @@ TEST_F_TIMEOUT(pages, map_largest__takes_what_fits, LIMIT)
 	/* Small frames, but for those that happen to lie together, which are not used. */
 	ASSERT_EQ(0, jump(self, BASE + 7 * M2));
 	ASSERT_EQ(0, map(self, &small, 0, 512, RW, VMSPACE_PAGE_LARGEST));
+	/* The same the other way round. */
+	ASSERT_EQ(0, jump(self, BASE + 8 * M2 + PAGE));
+	ASSERT_EQ(0, map(self, &mem, 0, 1024, RW, VMSPACE_PAGE_LARGEST));
 	drop(_metadata, self);
-	EXPECT_MAPPED(BASE, BASE + 8 * M2,
-		      "509*- 3*4K:rwu 2*2M:rwu 5*4K:rwu 1019*- 768*4K:rwu 256*- 512*4K:rwu");
+	EXPECT_MAPPED(BASE, end, "509*- 3*4K:rwu 2*2M:rwu 5*4K:rwu 1019*- 768*4K:rwu 256*- "
+		      "512*4K:rwu 1*- 1024*4K:rwu 511*-");
 	EXPECT_CONTENTS(0, start, (3 + 2 * 512 + 5) * PAGE, &mem, 509 * PAGE);
 	EXPECT_CONTENTS(1, BASE + 5 * M2, 768 * PAGE, &mem, PAGE);
 	EXPECT_CONTENTS(2, BASE + 7 * M2, M2, &small, 0);
-	unmap_at(_metadata, self, BASE, BASE + 8 * M2, 3 + 2 * 512 + 5 + 768 + 512);
+	EXPECT_CONTENTS(3, BASE + 8 * M2 + PAGE, 2 * M2, &mem, 0);
+	unmap_at(_metadata, self, BASE, end, 3 + 2 * 512 + 5 + 768 + 512 + 1024);
 	EXPECT_TABLES(1);
 }
 
@@ -2071,100 +2091,126 @@ TEST_F_TIMEOUT(pages, memory__comes_back, LIMIT)
  * @thread:	itself
  * @fd:		the file
  * @space:	the space
- * @memory:	large frames
- * @small:	small frames
+ * @large:	memory of large frames
+ * @small:	memory of small frames
  * @pages:	4 KiB pages that each has
  * @va:		first address of its own
  * @cpu:	whose MMU it uses
+ * @only_maps:	and unmaps; else it does all that there is
+ * @rounds:	how many it did
  */
 struct batcher {
 	pthread_t thread;
 	int fd;
 	int space;
-	int memory;
+	int large;
 	int small;
 	unsigned int pages;
 	__u64 va;
 	unsigned int cpu;
+	bool only_maps;
+	unsigned int rounds;
 };
+
+static int batch_once(struct batcher *b, unsigned int round)
+{
+	const __u64 len = b->pages * PAGE;
+	int cursor = vms_open_cursor_mut(b->fd, b->space, b->va, b->va + len);
+	bool small = b->only_maps || round % 3 == 2;
+	struct vmspace_op op;
+	int ret;
+
+	if (cursor < 0)
+		return cursor;
+	ret = vms_map_range(b->fd, cursor, small ? b->small : b->large, 0, b->pages, RW,
+			    (round % 3 == 0 ? VMSPACE_PAGE_LARGEST : 0) |
+			    (b->only_maps ? 0 : VMSPACE_REPLACE));
+	if (!ret && !b->only_maps) {
+		ret = vms_store(b->fd, b->space, b->cpu, b->va + round % b->pages * PAGE, round);
+		ret = ret ?: vms_jump(b->fd, cursor, b->va + 7 * PAGE) ?:
+		      vms_protect(b->fd, cursor, len - 9 * PAGE, round % 2 ? WRITE : READ, 0, 0,
+				  &op) ?:
+		      vms_jump(b->fd, cursor, b->va + 3 * PAGE) ?:
+		      vms_unmap(b->fd, cursor, round % 4 ? len / 2 : len - 3 * PAGE,
+				round % 2 ? VMSPACE_DEFER : 0, &op);
+	} else if (!ret) {
+		ret = vms_jump(b->fd, cursor, b->va) ?: vms_unmap(b->fd, cursor, len, 0, &op);
+	}
+	return ret ?: vms_drop_cursor(b->fd, cursor);
+}
 
 static void *batch_forever(void *arg)
 {
 	struct batcher *b = arg;
-	const __u64 len = b->pages * PAGE;
-	unsigned int round;
-	struct vmspace_op op;
 
-	for (round = 0;; round++) {
-		int cursor = vms_open_cursor_mut(b->fd, b->space, b->va, b->va + len);
-		unsigned int flags = round % 3 == 0 ? VMSPACE_PAGE_LARGEST : 0;
-		int memory = round % 3 == 2 ? b->small : b->memory;
-
-		if (cursor < 0)
-			break;
-		if (vms_map_range(b->fd, cursor, memory, 0, b->pages, RW,
-				  flags | VMSPACE_REPLACE))
-			break;
-		vms_store(b->fd, b->space, b->cpu, b->va + round % b->pages * PAGE, round);
-		vms_jump(b->fd, cursor, b->va + 7 * PAGE);
-		vms_protect(b->fd, cursor, len - 9 * PAGE, round % 2 ? WRITE : READ, 0, 0, &op);
-		vms_jump(b->fd, cursor, b->va + 3 * PAGE);
-		vms_unmap(b->fd, cursor, round % 4 ? len / 2 : len - 3 * PAGE,
-			  round % 2 ? VMSPACE_DEFER : 0, &op);
-		vms_drop_cursor(b->fd, cursor);
-	}
+	while (!batch_once(b, b->rounds))
+		__atomic_fetch_add(&b->rounds, 1, __ATOMIC_RELAXED);
 	/* Nothing of this fails. */
 	_exit(1);
 }
 
-static void batch_until_killed(unsigned int nr, unsigned int pages)
+/* Says on a pipe when it is in the middle of it. */
+static void batch_until_killed(int ready, unsigned int pages, bool only_maps)
 {
-	struct batcher b[8] = {};
-	struct vmspace_info info;
+	struct batcher b[4] = {};
 	unsigned int cpus[VMS_CPUS], i;
-	int fd = vms_open(), n;
+	int fd = vms_open(), n, large, small;
 
-	if (vms_info(fd, &info))
+	large = only_maps ? 1 : vms_new_memory_of(fd, pages / 512, M2, VMSPACE_CACHE_WB, NULL);
+	small = vms_new_memory(fd, pages);
+	if (large < 0 || small < 0)
 		_exit(2);
-	for (i = 0; i < nr; i++) {
-		b[i].fd = fd;
-		/* Two on each space. */
-		b[i].space = i % 2 ? b[i - 1].space : vms_new_space(fd);
-		n = vms_activate_all(fd, b[i].space, VMSPACE_RESIDENT, cpus);
-		if (n > 0)
-			b[i].cpu = cpus[i % n];
-		else
-			b[i].cpu = b[i - 1].cpu;
-		b[i].memory = vms_new_memory_of(fd, pages / 512, M2, VMSPACE_CACHE_WB, NULL);
-		b[i].small = vms_new_memory(fd, pages);
-		if (b[i].space < 0 || b[i].memory < 0 || b[i].small < 0)
+	for (i = 0; i < ARRAY_LEN(b); i++) {
+		b[i] = (struct batcher) {
+			.fd = fd,
+			/* Two on each space. */
+			.space = i % 2 ? b[i - 1].space : vms_new_space(fd),
+			.large = large,
+			.small = small,
+			.pages = pages,
+			/* Next to each other, across a boundary of 1G. */
+			.va = BASE + G1 - (pages + 77) * PAGE + i % 2 * pages * PAGE,
+			.only_maps = only_maps,
+		};
+		n = i % 2 ? 0 : vms_activate_all(fd, b[i].space, VMSPACE_RESIDENT, cpus);
+		if (b[i].space < 0 || n < 0)
 			_exit(3);
-		b[i].pages = pages;
-		/* In slots of 2M next to each other, across a boundary of 1G. */
-		b[i].va = BASE + G1 - (pages + 77) * PAGE + i % 2 * pages * PAGE;
+		b[i].cpu = n ? cpus[i % n] : b[i - 1].cpu;
+		if (n)
+			stay_on(cpus, n);
 	}
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < ARRAY_LEN(b); i++)
 		if (pthread_create(&b[i].thread, NULL, batch_forever, &b[i]))
 			_exit(4);
+	for (i = 0; i < ARRAY_LEN(b); i++)
+		while (!__atomic_load_n(&b[i].rounds, __ATOMIC_RELAXED))
+			vms_pause();
+	if (write(ready, "", 1) != 1)
+		_exit(5);
 	pause();
 }
 
-TEST_F_TIMEOUT(pages, killed__in_the_middle_of_batches, LIMIT)
+static void kill_in_batches(struct __test_metadata *_metadata, unsigned int pages, bool only_maps)
 {
 	struct vms_usage before;
 	unsigned int round;
 	const char *left;
-	int status;
+	int status, ready[2];
+	char byte;
 	pid_t pid;
 
 	for (round = 0; round < 12; round++) {
 		if (round < 2)
 			before = vms_usage_now();
+		ASSERT_EQ(0, pipe(ready));
 		pid = fork();
 		ASSERT_GE(pid, 0);
 		if (!pid)
-			batch_until_killed(4, 4096);
-		usleep(600000 + round * 37123 % 200000);
+			batch_until_killed(ready[1], pages, only_maps);
+		close(ready[1]);
+		EXPECT_EQ(1, read(ready[0], &byte, 1));
+		close(ready[0]);
+		usleep(round * 3712 % 20000);
 		ASSERT_EQ(0, kill(pid, SIGKILL));
 		ASSERT_EQ(pid, waitpid(pid, &status, 0));
 		ASSERT_TRUE(WIFSIGNALED(status))
@@ -2173,6 +2219,16 @@ TEST_F_TIMEOUT(pages, killed__in_the_middle_of_batches, LIMIT)
 		ASSERT_EQ(NULL, left)
 			TH_LOG("round %u: %s", round, left);
 	}
+}
+
+TEST_F_TIMEOUT(pages, killed__in_the_middle_of_batches, LIMIT)
+{
+	kill_in_batches(_metadata, 4096, false);
+}
+
+TEST_F_TIMEOUT(pages, killed__in_the_middle_of_large_maps, LIMIT)
+{
+	kill_in_batches(_metadata, 32768, true);
 }
 
 TEST_HARNESS_MAIN

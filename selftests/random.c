@@ -506,7 +506,8 @@ static void maybe_spoil(struct world *w, struct vmspace_op *op, __u64 *pad)
 	if (pad && chance(w, 2))
 		*pad = 1ULL << rnd(w, 64);
 	else
-		op->flags |= 1U << (8 + rnd(w, 24));
+		/* Above the last that means anything. */
+		op->flags |= VMSPACE_PAGE_LARGEST << (1 + rnd(w, 23));
 	expect(w, -EINVAL);
 }
 
