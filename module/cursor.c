@@ -19,12 +19,14 @@
 #include <linux/slab.h>
 #include "cursor.h"
 #include "memory.h"
+#include "mutation.h"
 #include "space.h"
 
 static void cursor_release(struct vms_object *obj)
 {
 	struct vms_cursor *c = container_of(obj, struct vms_cursor, obj);
 
+	free_cpumask_var(c->gather.targets);
 	kfree_rcu(c, obj.rcu);
 }
 
@@ -103,12 +105,7 @@ free_cursor:
 	return ERR_PTR(ret);
 }
 
-/**
- * vms_cursor_flush - flush and release what was deferred
- * @c:		the cursor
- * @flushed:	receives what was done
- */
-void vms_cursor_flush(struct vms_cursor *c, struct vms_flushed *flushed)
+static void cursor_flush(struct vms_cursor *c, struct vms_flushed *flushed)
 {
 	vms_flush(c->space, &c->gather, flushed);
 	if (c->deferred)
@@ -117,11 +114,49 @@ void vms_cursor_flush(struct vms_cursor *c, struct vms_flushed *flushed)
 }
 
 /**
+ * vms_cursor_flush - flush and release what was deferred
+ * @c:		the cursor
+ * @flushed:	receives what was done
+ */
+void vms_cursor_flush(struct vms_cursor *c, struct vms_flushed *flushed)
+{
+	c->gather.how = VMS_NOW;
+	cursor_flush(c, flushed);
+}
+
+/**
+ * vms_cursor_set_targets - choose CPUs for VMS_TARGETS
+ * @c:		a mutable cursor
+ * @mask:	the CPUs
+ *
+ * Context: may sleep.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int vms_cursor_set_targets(struct vms_cursor *c, const struct cpumask *mask)
+{
+	if (!cpumask_available(c->gather.targets) &&
+	    !zalloc_cpumask_var(&c->gather.targets, GFP_KERNEL_ACCOUNT))
+		return -ENOMEM;
+	cpumask_copy(c->gather.targets, mask);
+	return 0;
+}
+
+/* Before anything changes. What was deferred is not for a flush that is not due. */
+static void cursor_begin(struct vms_cursor *c, enum vms_how how)
+{
+	struct vms_flushed flushed;
+
+	if (vms_how_lab(how))
+		vms_cursor_flush(c, &flushed);
+	c->gather.how = how;
+}
+
+/**
  * vms_cursor_settle - the end of an operation that may have changed something
  * @c:		the cursor
- * @defer:	leave the flush for later
  */
-void vms_cursor_settle(struct vms_cursor *c, bool defer)
+void vms_cursor_settle(struct vms_cursor *c)
 {
 	struct vms_flushed flushed;
 
@@ -129,8 +164,8 @@ void vms_cursor_settle(struct vms_cursor *c, bool defer)
 		return;
 	c->gather.fresh = false;
 	/* One large page can be more than may be held back. */
-	if (!defer || c->gather.pages > vms_max_deferred) {
-		vms_cursor_flush(c, &flushed);
+	if (c->gather.how != VMS_DEFER || c->gather.pages > vms_max_deferred) {
+		cursor_flush(c, &flushed);
 	} else {
 		atomic64_add(c->gather.pages - c->deferred, &c->space->deferred);
 		c->deferred = c->gather.pages;
@@ -142,7 +177,7 @@ static void cursor_make_room(struct vms_cursor *c)
 	struct vms_flushed flushed;
 
 	if (!vms_gather_room(&c->gather))
-		vms_cursor_flush(c, &flushed);
+		cursor_flush(c, &flushed);
 }
 
 /**
@@ -383,7 +418,7 @@ static void cursor_split_end(struct vms_cursor *c, const struct vms_end *end,
 		return;
 	while (end->va != vms_slot_start(end->va, w.level))
 		cursor_split(c, &w, r);
-	vms_flush_page(c->space, end->at);
+	vms_flush_page(c->space, &c->gather, end->at);
 }
 
 static void need_split_end(struct vms_need *need, struct vms_cursor *c, const struct vms_end *end)
@@ -540,7 +575,7 @@ static void map_descend(struct vms_cursor *c, struct vms_walk *w, const struct v
 		w->entry = 0;
 	}
 	if (split)
-		vms_flush_page(c->space, piece->va);
+		vms_flush_page(c->space, &c->gather, piece->va);
 }
 
 /* Write a leaf over what is there: an empty table, or what it replaces. */
@@ -592,7 +627,7 @@ static void map_fill(struct vms_cursor *c, const struct vms_map *map,
  * vms_cursor_map - map frames from the position on, and move past them
  * @c:		a mutable cursor
  * @map:	what to map
- * @defer:	leave the flush of what was replaced for later
+ * @how:		how to flush what was replaced
  *
  * It is checked whether all of it can be mapped, and all tables that are
  * missing are set aside, before anything changes: on failure not a byte of the
@@ -604,7 +639,7 @@ static void map_fill(struct vms_cursor *c, const struct vms_map *map,
  * the wanted level do not fit the position, the frames or the cursor; -ENOMEM;
  * -EINTR: the position says how far it came.
  */
-int vms_cursor_map(struct vms_cursor *c, const struct vms_map *map, bool defer)
+int vms_cursor_map(struct vms_cursor *c, const struct vms_map *map, enum vms_how how)
 {
 	struct vms_reserve reserve;
 	struct vms_piece piece;
@@ -624,6 +659,7 @@ int vms_cursor_map(struct vms_cursor *c, const struct vms_map *map, bool defer)
 	ret = vms_reserve_fill(&reserve, &c->space->pt, need.tables);
 	if (ret)
 		return ret;
+	cursor_begin(c, how);
 
 	for (done = 0; done < map->pages; done += piece_pages(&piece)) {
 		struct vms_walk w;
@@ -640,7 +676,7 @@ int vms_cursor_map(struct vms_cursor *c, const struct vms_map *map, bool defer)
 	}
 	c->va += done << VMS_PAGE_SHIFT;
 	vms_reserve_drain(&reserve, &c->space->pt);
-	vms_cursor_settle(c, defer);
+	vms_cursor_settle(c);
 	return ret;
 }
 
@@ -676,7 +712,7 @@ static void unmap_table(struct vms_unmap *u, struct vms_node *node)
 
 	u->pages += cursor_detach(u->c, node, 0);
 	if (u->c->gather.pages >= vms_max_deferred)
-		vms_cursor_flush(u->c, &flushed);
+		cursor_flush(u->c, &flushed);
 }
 
 /*
@@ -725,7 +761,7 @@ static int unmap_node(struct vms_unmap *u, struct vms_node *node)
  * vms_cursor_unmap - unmap everything from the position on, and move past it
  * @c:		a mutable cursor
  * @len:	how much, in bytes
- * @defer:	leave the flush for later
+ * @how:		how to flush
  * @pages:	receives the number of 4 KiB pages that were unmapped
  *
  * Leaves that straddle an end of the range are split first. Tables that are in
@@ -738,19 +774,21 @@ static int unmap_node(struct vms_unmap *u, struct vms_node *node)
  * Return: 0; -EINVAL or -ERANGE for @len; -ENOMEM; -EINTR: the position and
  * @pages say how far it came.
  */
-int vms_cursor_unmap(struct vms_cursor *c, u64 len, bool defer, u64 *pages)
+int vms_cursor_unmap(struct vms_cursor *c, u64 len, enum vms_how how, u64 *pages)
 {
 	struct vms_unmap u = { .c = c, .end = c->va + len };
 	int ret = cursor_check_len(c, len);
 
 	*pages = 0;
-	if (!ret)
-		ret = cursor_split_ends(c, c->va, u.end);
+	if (ret)
+		return ret;
+	cursor_begin(c, how);
+	ret = cursor_split_ends(c, c->va, u.end);
 	if (ret)
 		return ret;
 	ret = unmap_node(&u, c->top);
 	*pages = u.pages;
-	vms_cursor_settle(c, defer);
+	vms_cursor_settle(c);
 	return ret;
 }
 
@@ -763,7 +801,7 @@ static u64 protect_slot(struct vms_cursor *c, u64 *slot, u64 va, struct vms_chan
 		/* A CPU may set A or D at any moment; nothing of that is lost. */
 		new = vms_entry_change(old, change);
 	} while (new != old && !try_cmpxchg(slot, &old, new));
-	if (vms_entry_must_flush(old, new))
+	if (vms_entry_must_flush(old, new) && !vms_mutated(VMS_MUTATION_KEEP_RIGHTS))
 		vms_gather_va(&c->gather, va);
 	return old;
 }
@@ -810,7 +848,7 @@ static u64 protect_run(struct vms_cursor *c, struct vms_walk *w, struct vms_chan
  * @len:	how far to look, in bytes
  * @clear:	VMSPACE_PROP_* to clear
  * @set:	VMSPACE_PROP_* to set
- * @defer:	leave the flush for later
+ * @how:		how to flush
  * @m:		receives the mapping as it is now, or a hole with an empty entry
  *
  * Moves past the mapping, or by @len if there is none. A leaf that does not
@@ -822,7 +860,7 @@ static u64 protect_run(struct vms_cursor *c, struct vms_walk *w, struct vms_chan
  * Return: 0, -EINVAL or -ERANGE for @len, -ENOMEM, -EACCES if the frame may not
  * be written and would be; nothing has changed then.
  */
-int vms_cursor_protect_next(struct vms_cursor *c, u64 len, u32 clear, u32 set, bool defer,
+int vms_cursor_protect_next(struct vms_cursor *c, u64 len, u32 clear, u32 set, enum vms_how how,
 			    struct vms_mapping *m)
 {
 	struct vms_walk w;
@@ -837,6 +875,7 @@ int vms_cursor_protect_next(struct vms_cursor *c, u64 len, u32 clear, u32 set, b
 	}
 	if ((set & VMSPACE_PROP_WRITE) && !vms_frame_writable(c->space->frames, w.entry))
 		return -EACCES;
+	cursor_begin(c, how);
 	vms_walk_mapping(&w, m);
 	if (m->start < c->va || m->end > end) {
 		u64 va = max(m->start, c->va);
@@ -851,7 +890,7 @@ int vms_cursor_protect_next(struct vms_cursor *c, u64 len, u32 clear, u32 set, b
 	w.entry = READ_ONCE(*vms_walk_slot(&w));
 	vms_walk_mapping(&w, m);
 	c->va = m->end;
-	vms_cursor_settle(c, defer);
+	vms_cursor_settle(c);
 	return 0;
 }
 
@@ -875,7 +914,7 @@ static int protect_check_write(struct vms_cursor *c, u64 end)
  * @len:	how much, in bytes
  * @clear:	VMSPACE_PROP_* to clear
  * @set:	VMSPACE_PROP_* to set
- * @defer:	leave the flush for later
+ * @how:		how to flush
  * @pages:	receives the number of 4 KiB pages that are mapped there
  *
  * Moves past all of it. Leaves that straddle an end of the range are split.
@@ -885,7 +924,7 @@ static int protect_check_write(struct vms_cursor *c, u64 end)
  * Return: as vms_cursor_protect_next(); -EINTR: the position and @pages say how
  * far it came.
  */
-int vms_cursor_protect(struct vms_cursor *c, u64 len, u32 clear, u32 set, bool defer,
+int vms_cursor_protect(struct vms_cursor *c, u64 len, u32 clear, u32 set, enum vms_how how,
 		       u64 *pages)
 {
 	struct vms_walk w;
@@ -896,8 +935,10 @@ int vms_cursor_protect(struct vms_cursor *c, u64 len, u32 clear, u32 set, bool d
 	*pages = 0;
 	if (!ret && (set & VMSPACE_PROP_WRITE))
 		ret = protect_check_write(c, end);
-	if (!ret)
-		ret = cursor_split_ends(c, c->va, end);
+	if (ret)
+		return ret;
+	cursor_begin(c, how);
+	ret = cursor_split_ends(c, c->va, end);
 	if (ret)
 		return ret;
 	more = cursor_walk_to_mapping(c, &w, end);
@@ -912,8 +953,18 @@ int vms_cursor_protect(struct vms_cursor *c, u64 len, u32 clear, u32 set, bool d
 		more = vms_walk_next(&w, c->top, end) && walk_to_mapping(c, &w, end);
 	}
 	c->va = end;
-	vms_cursor_settle(c, defer);
+	vms_cursor_settle(c);
 	return ret;
+}
+
+/**
+ * vms_cursor_harvest - before a row of vms_cursor_next() that clear
+ * @c:		a mutable cursor
+ * @how:	how vms_cursor_settle() shall flush after them
+ */
+void vms_cursor_harvest(struct vms_cursor *c, enum vms_how how)
+{
+	cursor_begin(c, how);
 }
 
 /**

@@ -63,13 +63,15 @@ int vms_cursor_query(struct vms_cursor *c, struct vms_mapping *m);
 int vms_cursor_find_next(struct vms_cursor *c, u64 len, struct vms_mapping *m);
 int vms_cursor_next(struct vms_cursor *c, u32 clear, struct vms_mapping *m);
 int vms_cursor_jump(struct vms_cursor *c, u64 va);
-int vms_cursor_map(struct vms_cursor *c, const struct vms_map *map, bool defer);
-int vms_cursor_unmap(struct vms_cursor *c, u64 len, bool defer, u64 *pages);
-int vms_cursor_protect_next(struct vms_cursor *c, u64 len, u32 clear, u32 set, bool defer,
+int vms_cursor_map(struct vms_cursor *c, const struct vms_map *map, enum vms_how how);
+int vms_cursor_unmap(struct vms_cursor *c, u64 len, enum vms_how how, u64 *pages);
+int vms_cursor_protect_next(struct vms_cursor *c, u64 len, u32 clear, u32 set, enum vms_how how,
 			    struct vms_mapping *m);
-int vms_cursor_protect(struct vms_cursor *c, u64 len, u32 clear, u32 set, bool defer,
+int vms_cursor_protect(struct vms_cursor *c, u64 len, u32 clear, u32 set, enum vms_how how,
 		       u64 *pages);
-void vms_cursor_settle(struct vms_cursor *c, bool defer);
+int vms_cursor_set_targets(struct vms_cursor *c, const struct cpumask *mask);
+void vms_cursor_harvest(struct vms_cursor *c, enum vms_how how);
+void vms_cursor_settle(struct vms_cursor *c);
 void vms_cursor_flush(struct vms_cursor *c, struct vms_flushed *flushed);
 
 #endif /* VMS_CURSOR_H */

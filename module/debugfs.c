@@ -5,6 +5,7 @@
  * table	the tables and the ranges that are mapped, for people
  * entries	every entry that is not empty, bit for bit, for tests
  * cpus		the CPUs of the space and what they did
+ * times	how long that took
  *
  * The tables are walked under RCU, an entry at a time: what is printed is
  * exact when nobody changes the space meanwhile.
@@ -191,6 +192,43 @@ static int cpus_show(struct seq_file *s, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(cpus);
 
+static const char * const time_names[VMSPACE_TIMES] = {
+	[VMSPACE_TIME_ENTERED] = "sent to entered, on the receiver",
+	[VMSPACE_TIME_FLUSHED] = "sent to flushed, on the receiver",
+	[VMSPACE_TIME_ACKED] = "sent to all acknowledged, on the sender",
+	[VMSPACE_TIME_STAY] = "stays inside",
+};
+
+static void times_print(struct seq_file *s, unsigned int cpu, const struct vms_histogram *h)
+{
+	unsigned int i;
+
+	seq_printf(s, "  cpu %u: %llu times, longest %llu ns\n", cpu, READ_ONCE(h->total),
+		   READ_ONCE(h->max));
+	for (i = 0; i < VMSPACE_BUCKETS; i++)
+		if (READ_ONCE(h->buckets[i]))
+			seq_printf(s, "    >= %10llu ns %10llu\n", i ? 1ULL << i : 0,
+				   READ_ONCE(h->buckets[i]));
+}
+
+static int times_show(struct seq_file *s, void *unused)
+{
+	struct vms_space *space = s->private;
+	unsigned int time, cpu;
+
+	for (time = 0; time < VMSPACE_TIMES; time++) {
+		seq_printf(s, "%s\n", time_names[time]);
+		for_each_possible_cpu(cpu) {
+			const struct vms_counters *c = per_cpu_ptr(space->counters, cpu);
+
+			if (READ_ONCE(c->times[time].total))
+				times_print(s, cpu, &c->times[time]);
+		}
+	}
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(times);
+
 /**
  * vms_debugfs_add - show a space
  * @space: its number and page table are set up
@@ -208,6 +246,7 @@ struct dentry *vms_debugfs_add(struct vms_space *space)
 	debugfs_create_file("table", 0400, dir, space, &table_fops);
 	debugfs_create_file("entries", 0400, dir, space, &entries_fops);
 	debugfs_create_file("cpus", 0400, dir, space, &cpus_fops);
+	debugfs_create_file("times", 0400, dir, space, &times_fops);
 	return dir;
 }
 

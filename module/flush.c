@@ -15,13 +15,16 @@
  * caller keeps its range throughout (S53), but no spinlock, and interrupts are
  * on, so that two who shoot at each other make progress (S75b).
  */
+#include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
+#include <linux/timekeeping.h>
 #include "flush.h"
 #include "geometry.h"
 #include "memory.h"
+#include "mutation.h"
 #include "space.h"
 #include "trace.h"
 
@@ -45,6 +48,10 @@ unsigned int vms_max_deferred = 32768;
 module_param_named(max_deferred, vms_max_deferred, uint, 0444);
 MODULE_PARM_DESC(max_deferred, "4 KiB pages removed from a space that one cursor may hold back");
 
+static unsigned int max_quarantine = 1 << 20;
+module_param(max_quarantine, uint, 0644);
+MODULE_PARM_DESC(max_quarantine, "4 KiB pages that a LAB space may have removed without a flush");
+
 /**
  * struct vms_batch - removed leaves that wait for a flush; one page
  * @link:	in the gather
@@ -57,11 +64,7 @@ struct vms_batch {
 	u64 leaves[(PAGE_SIZE - sizeof(struct list_head) - sizeof(u64)) / sizeof(u64)];
 };
 
-/**
- * vms_gather_init - nothing gathered yet
- * @g:	the gather
- */
-void vms_gather_init(struct vms_gather *g)
+static void gather_empty(struct vms_gather *g)
 {
 	g->nr_va = 0;
 	g->full = false;
@@ -70,6 +73,16 @@ void vms_gather_init(struct vms_gather *g)
 	g->pages = 0;
 	INIT_LIST_HEAD(&g->tables);
 	INIT_LIST_HEAD(&g->batches);
+}
+
+/**
+ * vms_gather_init - nothing gathered yet, and every CPU to be flushed
+ * @g:	the gather
+ */
+void vms_gather_init(struct vms_gather *g)
+{
+	gather_empty(g);
+	g->how = VMS_NOW;
 }
 
 /**
@@ -119,6 +132,16 @@ void vms_gather_leaf(struct vms_gather *g, u64 entry, unsigned int level)
 	g->fresh = true;
 }
 
+/* The first address that a table spans. */
+static u64 node_va(const struct vms_node *node)
+{
+	u64 va = 0;
+
+	for (; node->parent; node = node->parent)
+		va += node->index * vms_level_size(node->level + 1);
+	return va;
+}
+
 /**
  * vms_gather_table - hold back an unlinked table with all that is below it
  * @g:		the gather
@@ -132,8 +155,11 @@ void vms_gather_table(struct vms_gather *g, struct vms_node *node, u64 pages)
 {
 	list_add(&node->link, &g->tables);
 	g->pages += pages;
-	g->full = true;
 	g->fresh = true;
+	if (vms_mutated(VMS_MUTATION_ONE_PIECE))
+		vms_gather_va(g, node_va(node));
+	else if (!vms_mutated(VMS_MUTATION_KEEP_TABLE))
+		g->full = true;
 }
 
 /**
@@ -155,20 +181,30 @@ void vms_gather_va(struct vms_gather *g, u64 va)
 /**
  * struct vms_shootdown - one shootdown; on the initiator's stack
  * @space:	whose translations
+ * @only:	CPUs that are not left out, or NULL
  * @va:		addresses in the pages to flush
  * @nr_va:	how many
  * @full:	flush everything instead
  * @pages:	4 KiB pages that await it
  * @sent:	CPUs interrupted
+ * @sent_at:	when the interrupts were sent
  */
 struct vms_shootdown {
 	struct vms_space *space;
+	const struct cpumask *only;
 	const u64 *va;
 	unsigned int nr_va;
 	bool full;
 	u64 pages;
 	unsigned int sent;
+	u64 sent_at;
 };
+
+#ifdef VMS_MUTATIONS
+unsigned int vms_mutation;
+module_param_named(mutation, vms_mutation, uint, 0600);
+MODULE_PARM_DESC(mutation, "number of a mistake to make; see module/mutation.h");
+#endif
 
 /* On the initiator, once per online CPU of the set as it was read. */
 static bool shootdown_target(int cpu, void *info)
@@ -177,9 +213,31 @@ static bool shootdown_target(int cpu, void *info)
 
 	if (!cpumask_test_cpu(cpu, s->space->mmu.inside))
 		return false;
+	if (s->only && !cpumask_test_cpu(cpu, s->only))
+		return false;
+	if (vms_mutated(VMS_MUTATION_SKIP_REMOTE) ||
+	    (vms_mutated(VMS_MUTATION_SKIP_ONE) && !s->sent++))
+		return false;
 	atomic64_inc(&per_cpu_ptr(s->space->counters, cpu)->sent);
 	s->sent++;
 	return true;
+}
+
+static void flush_here(const struct vms_shootdown *s)
+{
+	struct vms_counters *counters = this_cpu_ptr(s->space->counters);
+	u64 wrong = vms_mutated(VMS_MUTATION_WRONG_PAGE) ? VMS_PAGE_SIZE : 0;
+	unsigned int i;
+
+	if (s->full) {
+		vms_mmu_flush_all(&s->space->mmu);
+		counters->full++;
+	} else {
+		for (i = 0; i < s->nr_va; i++)
+			vms_mmu_flush_page(s->va[i] + wrong);
+		counters->pages += s->nr_va;
+	}
+	counters->flushed++;
 }
 
 /* On each target, in the interrupt. */
@@ -187,20 +245,32 @@ static void shootdown_ipi(void *info)
 {
 	struct vms_shootdown *s = info;
 	struct vms_counters *counters = this_cpu_ptr(s->space->counters);
-	unsigned int i;
 
+	vms_histogram_add(&counters->times[VMSPACE_TIME_ENTERED],
+			  ktime_get_mono_fast_ns() - s->sent_at);
 	/* Left since it was found in the set, and flushed in doing so? */
-	if (vms_mmu_entered(&s->space->mmu)) {
-		if (s->full)
-			vms_mmu_flush_all(&s->space->mmu);
-		else
-			for (i = 0; i < s->nr_va; i++)
-				vms_mmu_flush_page(s->va[i]);
-		counters->flushed++;
+	if (vms_mmu_entered(&s->space->mmu) && !vms_mutated(VMS_MUTATION_ACK_FIRST)) {
+		flush_here(s);
+		vms_histogram_add(&counters->times[VMSPACE_TIME_FLUSHED],
+				  ktime_get_mono_fast_ns() - s->sent_at);
 	}
 	/* Flushed before, acknowledged by the return from here (S69). */
 	counters->acked++;
 	trace_ack_shootdown_ipi(s->space->number, s->nr_va, s->full);
+}
+
+/* The numbers of the CPU that sent; it may have changed since, and be interrupted. */
+static void count_initiated(const struct vms_shootdown *s)
+{
+	struct vms_counters *counters = get_cpu_ptr(s->space->counters);
+	unsigned long flags;
+
+	local_irq_save(flags);
+	counters->initiated++;
+	vms_histogram_add(&counters->times[VMSPACE_TIME_ACKED],
+			  ktime_get_mono_fast_ns() - s->sent_at);
+	local_irq_restore(flags);
+	put_cpu_ptr(s->space->counters);
 }
 
 static void shootdown(struct vms_shootdown *s)
@@ -213,26 +283,51 @@ static void shootdown(struct vms_shootdown *s)
 	 */
 	smp_mb();
 	trace_initiate_shootdown(space->number, s->nr_va, s->full, s->pages);
+	s->sent_at = ktime_get_mono_fast_ns();
 	on_each_cpu_cond_mask(shootdown_target, shootdown_ipi, s, true, space->mmu.inside);
 	/* All have acknowledged. */
-	if (s->sent)
+	if (s->sent) {
+		count_initiated(s);
 		atomic64_inc(&space->shootdowns);
+	}
 	trace_end_shootdown(space->number, s->sent);
 }
 
+/* A shootdown of the CPUs that a gather is for. */
+static void gather_shootdown(const struct vms_gather *g, struct vms_shootdown *s)
+{
+	switch (g->how) {
+	case VMS_NONE:
+		return;
+	case VMS_LOCAL:
+		s->only = cpumask_of(raw_smp_processor_id());
+		break;
+	case VMS_TARGETS:
+		/* Nobody was chosen yet. */
+		if (!cpumask_available(g->targets))
+			return;
+		s->only = g->targets;
+		break;
+	default:
+		break;
+	}
+	shootdown(s);
+}
+
 /**
- * vms_flush_page - flush one page everywhere, now
+ * vms_flush_page - flush one page, now
  * @space:	the space
+ * @g:		says how; what it holds is not touched
  * @va:		an address in it; whatever the size of the page, or of the pages
  *		that CPUs took it for, nothing of them is left
  *
- * Context: as vms_flush(). What is gathered elsewhere is not touched.
+ * Context: as vms_flush().
  */
-void vms_flush_page(struct vms_space *space, u64 va)
+void vms_flush_page(struct vms_space *space, const struct vms_gather *g, u64 va)
 {
 	struct vms_shootdown s = { .space = space, .va = &va, .nr_va = 1 };
 
-	shootdown(&s);
+	gather_shootdown(g, &s);
 }
 
 static void release_leaves(struct vms_space *space, const u64 *leaves, unsigned int nr)
@@ -244,11 +339,21 @@ static void release_leaves(struct vms_space *space, const u64 *leaves, unsigned 
 	cond_resched();
 }
 
+static void release_batches(struct vms_space *space, struct list_head *batches)
+{
+	struct vms_batch *batch, *next;
+
+	list_for_each_entry_safe(batch, next, batches, link) {
+		release_leaves(space, batch->leaves, batch->nr);
+		kfree(batch);
+	}
+}
+
 /*
  * Release a table with all that is below it; at most four levels deep. The
  * entries stay as they are for the walkers under RCU.
  */
-static unsigned int release_tables(struct vms_space *space, struct vms_node *node)
+static unsigned int release_table(struct vms_space *space, struct vms_node *node)
 {
 	unsigned int i, tables = 1;
 
@@ -259,7 +364,7 @@ static unsigned int release_tables(struct vms_space *space, struct vms_node *nod
 			continue;
 		node->count--;
 		if (vms_entry_table(e, node->level))
-			tables += release_tables(space, vms_node_of(e));
+			tables += release_table(space, vms_node_of(e));
 		else
 			vms_frame_put(space->frames, e);
 	}
@@ -268,42 +373,142 @@ static unsigned int release_tables(struct vms_space *space, struct vms_node *nod
 	return tables;
 }
 
+static unsigned int release_tables(struct vms_space *space, struct list_head *tables)
+{
+	struct vms_node *node, *next;
+	unsigned int nr = 0;
+
+	list_for_each_entry_safe(node, next, tables, link)
+		nr += release_table(space, node);
+	return nr;
+}
+
+/* All that a gather held; returns the number of table pages. */
+static unsigned int gather_release(struct vms_space *space, struct vms_gather *g)
+{
+	trace_release(space->number, g->pages);
+	release_leaves(space, g->leaves, g->nr_leaves);
+	release_batches(space, &g->batches);
+	return release_tables(space, &g->tables);
+}
+
+/* The leaves that a gather holds without memory of its own, into such memory. */
+static bool gather_spill(struct vms_gather *g)
+{
+	struct vms_batch *batch;
+
+	if (!g->nr_leaves)
+		return true;
+	batch = kmalloc(sizeof(*batch), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!batch)
+		return false;
+	batch->nr = g->nr_leaves;
+	memcpy(batch->leaves, g->leaves, g->nr_leaves * sizeof(*g->leaves));
+	list_add(&batch->link, &g->batches);
+	g->nr_leaves = 0;
+	return true;
+}
+
 /**
- * vms_flush - flush what was gathered, everywhere, and release it
+ * vms_quarantine_init - nothing quarantined yet
+ * @q:	the quarantine
+ */
+void vms_quarantine_init(struct vms_quarantine *q)
+{
+	spin_lock_init(&q->lock);
+	INIT_LIST_HEAD(&q->tables);
+	INIT_LIST_HEAD(&q->batches);
+}
+
+/**
+ * vms_quarantine_full - whether nothing more should be removed without a flush
+ * @q:	the quarantine
+ */
+bool vms_quarantine_full(struct vms_quarantine *q)
+{
+	return READ_ONCE(q->pages) >= max_quarantine;
+}
+
+/**
+ * vms_quarantine_release - release all of it
+ * @space: no CPU has had its root since it last flushed
+ */
+void vms_quarantine_release(struct vms_space *space)
+{
+	struct vms_quarantine *q = &space->quarantine;
+
+	release_batches(space, &q->batches);
+	release_tables(space, &q->tables);
+}
+
+/*
+ * What CPUs may go on translating to is kept until none of them can have the
+ * root. Returns whether there was memory for it.
+ */
+static bool quarantine(struct vms_space *space, struct vms_gather *g)
+{
+	struct vms_quarantine *q = &space->quarantine;
+
+	if (!gather_spill(g))
+		return false;
+	spin_lock(&q->lock);
+	q->pages += g->pages;
+	list_splice(&g->tables, &q->tables);
+	list_splice(&g->batches, &q->batches);
+	spin_unlock(&q->lock);
+	atomic64_add(g->pages, &space->deferred);
+	return true;
+}
+
+/* A mistake (mutation.h), with time for someone to run into it. */
+static void release_early(struct vms_space *space, struct vms_gather *g,
+			  struct vms_flushed *flushed)
+{
+	if (vms_mutated(VMS_MUTATION_FREE_FRAME) == list_empty(&g->tables)) {
+		flushed->pages = g->pages;
+		flushed->tables = gather_release(space, g);
+		gather_empty(g);
+		usleep_range(1000, 2000);
+	}
+}
+
+/**
+ * vms_flush - flush what was gathered, and release it
  * @space:	the space
  * @g:		the gather; empty afterwards
  * @flushed:	receives what was done
+ *
+ * Where CPUs are left out, in a LAB space, nothing is released before the space
+ * is gone. If there is no memory to keep it, none is left out.
  *
  * Context: may sleep; interrupts on, no spinlock held. The caller owns the
  * ranges that were gathered from.
  */
 void vms_flush(struct vms_space *space, struct vms_gather *g, struct vms_flushed *flushed)
 {
-	struct vms_batch *batch, *next_batch;
-	struct vms_node *node, *next_node;
+	struct vms_shootdown s = {
+		.space = space,
+		.va = g->va,
+		.nr_va = g->nr_va,
+		.full = g->full,
+		.pages = g->pages,
+	};
+	bool due = g->nr_va || g->full;
 
-	flushed->pages = g->pages;
-	flushed->tables = 0;
-	flushed->cpus = 0;
-	if (g->nr_va || g->full) {
-		struct vms_shootdown s = {
-			.space = space,
-			.va = g->va,
-			.nr_va = g->nr_va,
-			.full = g->full,
-			.pages = g->pages,
-		};
-
+	*flushed = (struct vms_flushed) {};
+	if (vms_mutated(VMS_MUTATION_FREE_FRAME) || vms_mutated(VMS_MUTATION_FREE_TABLE))
+		release_early(space, g, flushed);
+	if (due)
+		gather_shootdown(g, &s);
+	if (vms_how_lab(g->how) && !quarantine(space, g)) {
+		s.only = NULL;
 		shootdown(&s);
-		flushed->cpus = s.sent;
+		g->how = VMS_NOW;
 	}
-
-	release_leaves(space, g->leaves, g->nr_leaves);
-	list_for_each_entry_safe(batch, next_batch, &g->batches, link) {
-		release_leaves(space, batch->leaves, batch->nr);
-		kfree(batch);
+	if (!vms_how_lab(g->how)) {
+		flushed->pages += g->pages;
+		flushed->tables += gather_release(space, g);
 	}
-	list_for_each_entry_safe(node, next_node, &g->tables, link)
-		flushed->tables += release_tables(space, node);
-	vms_gather_init(g);
+	flushed->cpus = s.sent;
+	gather_empty(g);
 }

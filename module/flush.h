@@ -5,6 +5,7 @@
 #ifndef VMS_FLUSH_H
 #define VMS_FLUSH_H
 
+#include <linux/cpumask.h>
 #include <linux/list.h>
 #include <linux/types.h>
 
@@ -15,14 +16,38 @@ struct vms_space;
 #define VMS_INLINE	16	/* leaves that a gather holds without memory of its own */
 
 /**
+ * enum vms_how - how an operation flushes
+ * @VMS_NOW:	at its end, every CPU inside
+ * @VMS_DEFER:	later
+ * @VMS_NONE:	not at all; as those below, in a LAB space only
+ * @VMS_LOCAL:	the CPU that it runs on
+ * @VMS_TARGETS: CPUs that were chosen
+ */
+enum vms_how {
+	VMS_NOW,
+	VMS_DEFER,
+	VMS_NONE,
+	VMS_LOCAL,
+	VMS_TARGETS,
+};
+
+/* Whether CPUs may be left out, and what was removed is quarantined for good. */
+static inline bool vms_how_lab(enum vms_how how)
+{
+	return how >= VMS_NONE;
+}
+
+/**
  * struct vms_gather - what was removed from a page table and not yet released
  * @nr_va:	pages to flush one by one
  * @full:	flush everything
  * @fresh:	something was gathered since this was last cleared
+ * @how:	the way that it shall be flushed
  * @nr_leaves:	leaves in @leaves
  * @pages:	4 KiB pages held back
  * @tables:	struct vms_node, each with all that was below it
  * @batches:	struct vms_batch, the one with room first
+ * @targets:	CPUs for VMS_TARGETS
  * @va:		their addresses
  * @leaves:	used before and besides the batches
  */
@@ -30,10 +55,12 @@ struct vms_gather {
 	unsigned int nr_va;
 	bool full;
 	bool fresh;
+	enum vms_how how;
 	unsigned int nr_leaves;
 	u64 pages;
 	struct list_head tables;
 	struct list_head batches;
+	cpumask_var_t targets;
 	u64 va[VMS_FLUSH_MAX];
 	u64 leaves[VMS_INLINE];
 };
@@ -50,6 +77,20 @@ struct vms_flushed {
 	u64 cpus;
 };
 
+/**
+ * struct vms_quarantine - what may be in TLBs for as long as a LAB space lives
+ * @lock:	guards all that follows
+ * @pages:	4 KiB pages held back
+ * @tables:	struct vms_node
+ * @batches:	struct vms_batch
+ */
+struct vms_quarantine {
+	spinlock_t lock;	/* pages, tables, batches */
+	u64 pages;
+	struct list_head tables;
+	struct list_head batches;
+};
+
 extern unsigned int vms_flush_ceiling;
 extern unsigned int vms_max_deferred;
 
@@ -58,7 +99,11 @@ bool vms_gather_room(struct vms_gather *g);
 void vms_gather_leaf(struct vms_gather *g, u64 entry, unsigned int level);
 void vms_gather_table(struct vms_gather *g, struct vms_node *node, u64 pages);
 void vms_gather_va(struct vms_gather *g, u64 va);
-void vms_flush_page(struct vms_space *space, u64 va);
+void vms_flush_page(struct vms_space *space, const struct vms_gather *g, u64 va);
 void vms_flush(struct vms_space *space, struct vms_gather *g, struct vms_flushed *flushed);
+
+void vms_quarantine_init(struct vms_quarantine *q);
+bool vms_quarantine_full(struct vms_quarantine *q);
+void vms_quarantine_release(struct vms_space *space);
 
 #endif /* VMS_FLUSH_H */

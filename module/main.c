@@ -22,6 +22,7 @@
 #include "memory.h"
 #include "mmu.h"
 #include "ops.h"
+#include "program.h"
 #include "resident.h"
 #include "store.h"
 #include "table.h"
@@ -29,7 +30,7 @@
 /* Operations that are copied in, executed and copied out together. */
 #define CHUNK	8
 
-static_assert(sizeof(struct vmspace_info) == 72);
+static_assert(sizeof(struct vmspace_info) == 80);
 static_assert(sizeof(struct vmspace_step) == 32);
 
 static long ioctl_info(struct vms_store *store, void *arg)
@@ -43,7 +44,8 @@ static long ioctl_info(struct vms_store *store, void *arg)
 		.size = info->size,
 		.features = (levels == 5 ? VMSPACE_FEATURE_LEVEL5 : 0) |
 			    (boot_cpu_has(X86_FEATURE_PTI) ? VMSPACE_FEATURE_PTI : 0) |
-			    (boot_cpu_has(X86_FEATURE_PCID) ? VMSPACE_FEATURE_PCID : 0),
+			    (boot_cpu_has(X86_FEATURE_PCID) ? VMSPACE_FEATURE_PCID : 0) |
+			    (IS_ENABLED(VMS_MUTATIONS) ? VMSPACE_FEATURE_MUTATE : 0),
 		.va_end = vms_va_end(levels),
 		.page_sizes = SZ_4K | SZ_2M | (vms_mmu_leaf_level() > 2 ? SZ_1G : 0),
 		.frame_sizes = SZ_4K | SZ_2M,
@@ -55,6 +57,8 @@ static long ioctl_info(struct vms_store *store, void *arg)
 		.nr_cpus = nr_cpu_ids,
 		.flush_ceiling = READ_ONCE(vms_flush_ceiling),
 		.max_deferred = vms_max_deferred,
+		.max_insns = VMS_MAX_INSNS,
+		.max_run_us = vms_max_run_us,
 	};
 	return 0;
 }
@@ -71,7 +75,7 @@ static bool step_ends(const struct vmspace_step *step, int error)
  * executed: nothing is done whose result could not be told. Returns how many
  * were executed, and whether the last of them ended the program.
  */
-static int step_chunk(struct vms_store *store, struct vmspace_op __user *user, unsigned int nr,
+static int step_chunk(struct vms_row *row, struct vmspace_op __user *user, unsigned int nr,
 		      struct vmspace_step *step, bool *ended)
 {
 	struct vmspace_op ops[CHUNK];
@@ -81,7 +85,7 @@ static int step_chunk(struct vms_store *store, struct vmspace_op __user *user, u
 	    copy_to_user(user, ops, nr * sizeof(*ops)))
 		return -EFAULT;
 	for (i = 0; i < nr && !*ended; i++) {
-		vms_op_execute(store, &ops[i]);
+		vms_op_execute(row, &ops[i]);
 		if (!ops[i].result)
 			continue;
 		if (!step->error)
@@ -93,23 +97,16 @@ static int step_chunk(struct vms_store *store, struct vmspace_op __user *user, u
 	return i;
 }
 
-static long ioctl_step(struct vms_store *store, void *arg)
+static int step_all(struct vms_row *row, struct vmspace_step *step)
 {
-	struct vmspace_step *step = arg;
 	struct vmspace_op __user *user = u64_to_user_ptr(step->ops);
 	bool ended = false;
 	int ret;
 
-	if ((step->flags & ~VMSPACE_STEP_CONTINUE) || step->pad)
-		return -EINVAL;
-	if (!step->count || step->count > VMS_MAX_OPS)
-		return -EINVAL;
-	step->done = 0;
-	step->error = 0;
 	while (step->done < step->count && !ended) {
 		unsigned int nr = min_t(unsigned int, step->count - step->done, CHUNK);
 
-		ret = step_chunk(store, user + step->done, nr, step, &ended);
+		ret = step_chunk(row, user + step->done, nr, step, &ended);
 		if (ret < 0)
 			return ret;
 		step->done += ret;
@@ -120,6 +117,23 @@ static long ioctl_step(struct vms_store *store, void *arg)
 		cond_resched();
 	}
 	return 0;
+}
+
+static long ioctl_step(struct vms_store *store, void *arg)
+{
+	struct vmspace_step *step = arg;
+	struct vms_row row = { .store = store, .gather = step->flags & VMSPACE_STEP_GATHER };
+	int ret;
+
+	if ((step->flags & ~(VMSPACE_STEP_CONTINUE | VMSPACE_STEP_GATHER)) || step->pad)
+		return -EINVAL;
+	if (!step->count || step->count > VMS_MAX_OPS)
+		return -EINVAL;
+	step->done = 0;
+	step->error = 0;
+	ret = step_all(&row, step);
+	vms_row_end(&row);
+	return ret;
 }
 
 /**

@@ -18,6 +18,7 @@
 #include "io.h"
 #include "memory.h"
 #include "ops.h"
+#include "program.h"
 #include "resident.h"
 #include "space.h"
 #include "trace.h"
@@ -73,7 +74,7 @@ static void unlock_cursor(struct vms_cursor *c)
 
 static int op_new_space(struct vms_store *store, struct vmspace_op *op)
 {
-	struct vms_space *space = vms_space_create(store->frames);
+	struct vms_space *space = vms_space_create(store->frames, op->flags & VMSPACE_LAB);
 	unsigned int levels;
 	u64 va_end;
 	int ret;
@@ -246,6 +247,32 @@ static int op_virt_addr(struct vms_store *store, struct vmspace_op *op)
 	return 0;
 }
 
+#define LAB_FLAGS	(VMSPACE_FLUSH_NONE | VMSPACE_FLUSH_LOCAL | VMSPACE_FLUSH_TARGETS)
+#define HOW_FLAGS	(VMSPACE_DEFER | LAB_FLAGS)
+
+static enum vms_how how_of(u32 flags)
+{
+	if (flags & VMSPACE_FLUSH_NONE)
+		return VMS_NONE;
+	if (flags & VMSPACE_FLUSH_LOCAL)
+		return VMS_LOCAL;
+	if (flags & VMSPACE_FLUSH_TARGETS)
+		return VMS_TARGETS;
+	return flags & VMSPACE_DEFER ? VMS_DEFER : VMS_NOW;
+}
+
+/* Check how an operation on a cursor shall flush. */
+static int check_how(const struct vms_cursor *c, u32 flags)
+{
+	if ((flags & HOW_FLAGS) & ((flags & HOW_FLAGS) - 1))
+		return -EINVAL;
+	if (!(flags & LAB_FLAGS))
+		return 0;
+	if (!c->space->lab)
+		return -EINVAL;
+	return vms_quarantine_full(&c->space->quarantine) ? -EDQUOT : 0;
+}
+
 static int map_frames(struct vms_store *store, struct vms_cursor *c, struct vmspace_op *op)
 {
 	struct vms_object *obj = vms_store_get(store, op->map.memory, VMS_MEMORY);
@@ -273,7 +300,7 @@ static int map_frames(struct vms_store *store, struct vms_cursor *c, struct vmsp
 		.level = page_level(op->flags),
 		.replace = op->flags & VMSPACE_REPLACE,
 	};
-	ret = vms_cursor_map(c, &map, op->flags & VMSPACE_DEFER);
+	ret = vms_cursor_map(c, &map, how_of(op->flags));
 put:
 	vms_object_put(obj);
 	return ret;
@@ -291,7 +318,9 @@ static int op_map(struct vms_store *store, struct vmspace_op *op)
 	if (IS_ERR(c))
 		return PTR_ERR(c);
 	start = c->va;
-	ret = map_frames(store, c, op);
+	ret = check_how(c, op->flags);
+	if (!ret)
+		ret = map_frames(store, c, op);
 	if (!ret || ret == -EINTR) {
 		op->map.start = start;
 		op->map.end = c->va;
@@ -304,13 +333,15 @@ static int op_map(struct vms_store *store, struct vmspace_op *op)
 static int op_unmap(struct vms_store *store, struct vmspace_op *op)
 {
 	struct vms_cursor *c = lock_cursor(store, op->id, true);
-	u64 start, pages;
+	u64 start, pages = 0;
 	int ret;
 
 	if (IS_ERR(c))
 		return PTR_ERR(c);
 	start = c->va;
-	ret = vms_cursor_unmap(c, op->unmap.len, op->flags & VMSPACE_DEFER, &pages);
+	ret = check_how(c, op->flags);
+	if (!ret)
+		ret = vms_cursor_unmap(c, op->unmap.len, how_of(op->flags), &pages);
 	if (!ret || ret == -EINTR) {
 		op->unmap.start = start;
 		op->unmap.end = c->va;
@@ -337,10 +368,12 @@ static int op_protect_next(struct vms_store *store, struct vmspace_op *op)
 	c = lock_cursor(store, op->id, true);
 	if (IS_ERR(c))
 		return PTR_ERR(c);
-	ret = check_change(op->protect.clear, op->protect.set);
+	ret = check_how(c, op->flags);
+	if (!ret)
+		ret = check_change(op->protect.clear, op->protect.set);
 	if (!ret)
 		ret = vms_cursor_protect_next(c, op->protect.len, op->protect.clear,
-					      op->protect.set, op->flags & VMSPACE_DEFER, &m);
+					      op->protect.set, how_of(op->flags), &m);
 	if (!ret) {
 		op->protect.start = m.start;
 		op->protect.end = m.end;
@@ -356,18 +389,19 @@ static int op_protect_next(struct vms_store *store, struct vmspace_op *op)
 static int op_protect(struct vms_store *store, struct vmspace_op *op)
 {
 	struct vms_cursor *c;
-	u64 start, pages;
+	u64 start, pages = 0;
 	int ret;
 
 	c = lock_cursor(store, op->id, true);
 	if (IS_ERR(c))
 		return PTR_ERR(c);
 	start = c->va;
-	ret = check_change(op->protect_range.clear, op->protect_range.set);
+	ret = check_how(c, op->flags);
+	if (!ret)
+		ret = check_change(op->protect_range.clear, op->protect_range.set);
 	if (!ret)
 		ret = vms_cursor_protect(c, op->protect_range.len, op->protect_range.clear,
-					 op->protect_range.set, op->flags & VMSPACE_DEFER,
-					 &pages);
+					 op->protect_range.set, how_of(op->flags), &pages);
 	if (!ret || ret == -EINTR) {
 		op->protect_range.start = start;
 		op->protect_range.end = c->va;
@@ -411,13 +445,19 @@ static int op_enumerate(struct vms_store *store, struct vmspace_op *op)
 	const u32 harvest = VMSPACE_PROP_ACCESSED | VMSPACE_PROP_DIRTY;
 	struct vms_cursor *c;
 	u64 found = 0;
-	int ret = 1;
+	int ret;
 
 	if ((op->enumerate.clear & ~harvest) || !op->enumerate.count)
 		return -EINVAL;
 	c = lock_cursor(store, op->id, op->enumerate.clear);
 	if (IS_ERR(c))
 		return PTR_ERR(c);
+	ret = check_how(c, op->flags);
+	if (ret)
+		goto unlock;
+	if (op->enumerate.clear)
+		vms_cursor_harvest(c, how_of(op->flags));
+	ret = 1;
 	while (ret > 0 && found < op->enumerate.count) {
 		ret = enumerate_one(c, user + found, op->enumerate.clear);
 		if (ret > 0)
@@ -426,8 +466,9 @@ static int op_enumerate(struct vms_store *store, struct vmspace_op *op)
 			ret = -EINTR;
 		cond_resched();
 	}
-	vms_cursor_settle(c, op->flags & VMSPACE_DEFER);
+	vms_cursor_settle(c);
 	op->enumerate.found = found;
+unlock:
 	op->enumerate.va = c->va;
 	unlock_cursor(c);
 	return min(ret, 0);
@@ -529,6 +570,63 @@ put:
 	return ret;
 }
 
+static int op_run(struct vms_store *store, struct vmspace_op *op)
+{
+	struct vms_space *space = get_space(store, op->id);
+	struct vms_run *run;
+	int ret;
+
+	if (IS_ERR(space))
+		return PTR_ERR(space);
+	ret = -EINVAL;
+	if (!op->run.timeout_us || op->run.timeout_us > vms_max_run_us)
+		goto put_space;
+	ret = vms_run_create(space, op->run.addr, op->run.count, &run);
+	if (ret)
+		goto put_space;
+	ret = vms_run_execute(space, run, op->run.timeout_us);
+	if (!ret)
+		ret = vms_run_results(run, op->run.addr, &op->run.done);
+	vms_run_put(run);
+put_space:
+	put_space(space);
+	return ret;
+}
+
+/* As sched_setaffinity(): what it does not cover is not in the mask. */
+static int fetch_mask(struct cpumask *mask, u64 addr, u64 len)
+{
+	if (!len || len > PAGE_SIZE || len % sizeof(u64))
+		return -EINVAL;
+	cpumask_clear(mask);
+	if (copy_from_user(cpumask_bits(mask), u64_to_user_ptr(addr),
+			   min_t(u64, len, cpumask_size())))
+		return -EFAULT;
+	return 0;
+}
+
+static int op_set_targets(struct vms_store *store, struct vmspace_op *op)
+{
+	cpumask_var_t mask;
+	struct vms_cursor *c;
+	int ret;
+
+	if (!alloc_cpumask_var(&mask, GFP_KERNEL_ACCOUNT))
+		return -ENOMEM;
+	ret = fetch_mask(mask, op->targets.addr, op->targets.len);
+	if (ret)
+		goto free_mask;
+	c = lock_cursor(store, op->id, true);
+	ret = PTR_ERR_OR_ZERO(c);
+	if (ret)
+		goto free_mask;
+	ret = c->space->lab ? vms_cursor_set_targets(c, mask) : -EINVAL;
+	unlock_cursor(c);
+free_mask:
+	free_cpumask_var(mask);
+	return ret;
+}
+
 static int op_flush_sync(struct vms_store *store, struct vmspace_op *op)
 {
 	struct vms_cursor *c = lock_cursor(store, op->id, true);
@@ -604,6 +702,54 @@ static int op_cpu_stat(struct vms_store *store, struct vmspace_op *op)
 	return ret;
 }
 
+static int op_shootdown_stat(struct vms_store *store, struct vmspace_op *op)
+{
+	struct vms_space *space = get_space(store, op->id);
+	const struct vms_counters *counters;
+	int ret = 0;
+
+	if (IS_ERR(space))
+		return PTR_ERR(space);
+	if (op->shootdown_stat.cpu >= nr_cpu_ids) {
+		ret = -EINVAL;
+		goto put;
+	}
+	counters = per_cpu_ptr(space->counters, op->shootdown_stat.cpu);
+	op->shootdown_stat.initiated = READ_ONCE(counters->initiated);
+	op->shootdown_stat.sent = atomic64_read(&counters->sent);
+	op->shootdown_stat.received = READ_ONCE(counters->acked);
+	op->shootdown_stat.pages = READ_ONCE(counters->pages);
+	op->shootdown_stat.full = READ_ONCE(counters->full);
+put:
+	put_space(space);
+	return ret;
+}
+
+static int op_histogram(struct vms_store *store, struct vmspace_op *op)
+{
+	u64 count = min_t(u64, op->histogram.count, VMSPACE_BUCKETS);
+	struct vms_space *space;
+	struct vms_histogram h;
+	int ret = 0;
+
+	if (op->histogram.time >= VMSPACE_TIMES || op->histogram.cpu >= nr_cpu_ids)
+		return -EINVAL;
+	space = get_space(store, op->id);
+	if (IS_ERR(space))
+		return PTR_ERR(space);
+	h = per_cpu_ptr(space->counters, op->histogram.cpu)
+		->times[array_index_nospec(op->histogram.time, VMSPACE_TIMES)];
+	if (copy_to_user(u64_to_user_ptr(op->histogram.addr), h.buckets,
+			 count * sizeof(*h.buckets)))
+		ret = -EFAULT;
+	put_space(space);
+	if (ret)
+		return ret;
+	op->histogram.total = h.total;
+	op->histogram.max = h.max;
+	return 0;
+}
+
 #define ARGS_OFFSET	offsetof(struct vmspace_op, words)
 #define ARGS_WORDS	((sizeof(struct vmspace_op) - ARGS_OFFSET) / sizeof(u32))
 
@@ -633,6 +779,7 @@ struct vms_op_desc {
 static const struct vms_op_desc op_descs[] = {
 	[VMSPACE_OP_NEW_SPACE] = {
 		.execute = op_new_space,
+		.flags = VMSPACE_LAB,
 		.no_id = true,
 		.pad = WORDS(new_space.pad),
 	},
@@ -676,18 +823,18 @@ static const struct vms_op_desc op_descs[] = {
 	},
 	[VMSPACE_OP_MAP] = {
 		.execute = op_map,
-		.flags = VMSPACE_REPLACE | VMSPACE_DEFER | PAGE_FLAGS,
+		.flags = VMSPACE_REPLACE | HOW_FLAGS | PAGE_FLAGS,
 		.in = WORDS(map.index) | WORDS(map.memory) | WORDS(map.prop) |
 		      WORDS(map.cache) | WORDS(map.count),
 	},
 	[VMSPACE_OP_UNMAP] = {
 		.execute = op_unmap,
-		.flags = VMSPACE_DEFER,
+		.flags = HOW_FLAGS,
 		.in = WORDS(unmap.len),
 	},
 	[VMSPACE_OP_PROTECT_NEXT] = {
 		.execute = op_protect_next,
-		.flags = VMSPACE_DEFER,
+		.flags = HOW_FLAGS,
 		.in = WORDS(protect.len) | WORDS(protect.clear) | WORDS(protect.set),
 	},
 	[VMSPACE_OP_NEW_READER] = {
@@ -772,15 +919,36 @@ static const struct vms_op_desc op_descs[] = {
 	},
 	[VMSPACE_OP_PROTECT] = {
 		.execute = op_protect,
-		.flags = VMSPACE_DEFER,
+		.flags = HOW_FLAGS,
 		.in = WORDS(protect_range.len) | WORDS(protect_range.clear) |
 		      WORDS(protect_range.set),
 	},
 	[VMSPACE_OP_ENUMERATE] = {
 		.execute = op_enumerate,
-		.flags = VMSPACE_DEFER,
+		.flags = HOW_FLAGS,
 		.in = WORDS(enumerate.addr) | WORDS(enumerate.count) | WORDS(enumerate.clear),
 		.pad = WORDS(enumerate.pad0) | WORDS(enumerate.pad),
+	},
+	[VMSPACE_OP_RUN] = {
+		.execute = op_run,
+		.in = WORDS(run.addr) | WORDS(run.count) | WORDS(run.timeout_us),
+		.pad = WORDS(run.pad0) | WORDS(run.pad),
+	},
+	[VMSPACE_OP_SET_TARGETS] = {
+		.execute = op_set_targets,
+		.in = WORDS(targets.addr) | WORDS(targets.len),
+		.pad = WORDS(targets.pad),
+	},
+	[VMSPACE_OP_SHOOTDOWN_STAT] = {
+		.execute = op_shootdown_stat,
+		.in = WORDS(shootdown_stat.cpu),
+		.pad = WORDS(shootdown_stat.pad0),
+	},
+	[VMSPACE_OP_HISTOGRAM] = {
+		.execute = op_histogram,
+		.in = WORDS(histogram.cpu) | WORDS(histogram.time) |
+		      WORDS(histogram.addr) | WORDS(histogram.count),
+		.pad = WORDS(histogram.pad),
 	},
 };
 
@@ -823,16 +991,56 @@ static int execute(struct vms_store *store, struct vmspace_op *op)
 	return desc->execute(store, op);
 }
 
+/* Whether an operation can put its flush off. */
+static bool can_defer(const struct vmspace_op *op)
+{
+	return op->opcode < ARRAY_SIZE(op_descs) &&
+	       (op_descs[array_index_nospec(op->opcode, ARRAY_SIZE(op_descs))].flags &
+		VMSPACE_DEFER) &&
+	       !(op->flags & HOW_FLAGS);
+}
+
+/**
+ * vms_row_end - flush what a row of operations gathered
+ * @row:	the row
+ *
+ * Context: may sleep.
+ */
+void vms_row_end(struct vms_row *row)
+{
+	struct vms_flushed flushed;
+	struct vms_cursor *c;
+
+	if (!row->cursor)
+		return;
+	c = lock_cursor(row->store, row->cursor, true);
+	row->cursor = 0;
+	/* If someone else dropped it, that was its flush. */
+	if (IS_ERR(c))
+		return;
+	vms_cursor_flush(c, &flushed);
+	unlock_cursor(c);
+}
+
 /**
  * vms_op_execute - carry out one operation
- * @store:	the file's
+ * @row:	what it is part of
  * @op:		a private copy, which receives the results
  *
  * Context: may sleep.
  */
-void vms_op_execute(struct vms_store *store, struct vmspace_op *op)
+void vms_op_execute(struct vms_row *row, struct vmspace_op *op)
 {
+	u32 flags = op->flags;
+
 	trace_op_start(op);
-	op->result = execute(store, op);
+	if (row->cursor != op->id)
+		vms_row_end(row);
+	if (row->gather && can_defer(op)) {
+		row->cursor = op->id;
+		op->flags |= VMSPACE_DEFER;
+	}
+	op->result = execute(row->store, op);
+	op->flags = flags;
 	trace_op_end(op);
 }

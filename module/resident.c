@@ -14,7 +14,8 @@
  * thread of a busy CPU may take a while to notice, and closing a file does not
  * wait for it.
  *
- * Lock order: space->residents_lock, cpus_read_lock(), threads_lock, r->lock.
+ * Lock order: space->residents_lock, cpus_read_lock(), threads_lock, then either
+ * r->lock or a seat's.
  */
 #include <linux/completion.h>
 #include <linux/cpu.h>
@@ -31,6 +32,7 @@
 #include <linux/workqueue.h>
 #include <uapi/linux/sched/types.h>
 #include "geometry.h"
+#include "program.h"
 #include "resident.h"
 #include "space.h"
 #include "trace.h"
@@ -71,6 +73,7 @@ struct vms_request {
  * @refuse:	why no request is accepted, or 0
  * @serving:	the request in work, taken from @requests; the thread's own
  * @inside:	the root is loaded
+ * @seat:	in the CPU's list of those who wait for their turn to stay
  * @stop:	to stop it
  * @stopped:	the thread is gone
  */
@@ -87,6 +90,7 @@ struct vms_resident {
 	int refuse;
 	struct vms_request *serving;
 	bool inside;
+	struct list_head seat;
 	struct work_struct stop;
 	struct completion stopped;
 };
@@ -98,6 +102,23 @@ static enum cpuhp_state hotplug_state;
 static DEFINE_MUTEX(threads_lock);
 static LIST_HEAD(threads);
 
+/**
+ * struct vms_seat - the place on a CPU of those who stay there unasked
+ * @lock:	guards the rest, and the seat links of the CPU's residents
+ * @taken:	whose turn it is, or NULL
+ * @waiting:	the others, the next one first
+ *
+ * Residents of several spaces on one CPU would keep each other outside, as each
+ * sees that the CPU is wanted. One at a time may stay; the others sleep.
+ */
+struct vms_seat {
+	spinlock_t lock;	/* taken, waiting */
+	struct vms_resident *taken;
+	struct list_head waiting;
+};
+
+static DEFINE_PER_CPU(struct vms_seat, seats);
+
 /* Nobody goes inside while memory goes online; written by the notifier. */
 static bool evicted;
 
@@ -107,6 +128,8 @@ static void request_free(struct kref *ref)
 
 	/* By the thread, inside, if the caller has gone. */
 	kfree(req->access.data);
+	if (req->access.run)
+		vms_run_put(req->access.run);
 	kfree(req);
 }
 
@@ -226,6 +249,55 @@ static void resident_adjust_priority(struct vms_resident *r)
 		set_priority(current, SCHED_FIFO);
 }
 
+/* Take the seat if it is free, else wait for it; by the thread. */
+static bool seat_take(struct vms_resident *r)
+{
+	struct vms_seat *seat = per_cpu_ptr(&seats, r->cpu);
+	bool taken;
+
+	spin_lock(&seat->lock);
+	if (!seat->taken)
+		seat->taken = r;
+	taken = seat->taken == r;
+	if (!taken && list_empty(&r->seat))
+		list_add_tail(&r->seat, &seat->waiting);
+	spin_unlock(&seat->lock);
+	return taken;
+}
+
+/* Let the next one have the seat. With the seat's lock, under which it is there. */
+static void seat_hand_over(struct vms_seat *seat)
+{
+	seat->taken = list_first_entry_or_null(&seat->waiting, struct vms_resident, seat);
+	if (!seat->taken)
+		return;
+	list_del_init(&seat->taken->seat);
+	wake_up_process(seat->taken->thread);
+}
+
+/* The turn is over; by the thread. */
+static void seat_pass(struct vms_resident *r)
+{
+	struct vms_seat *seat = per_cpu_ptr(&seats, r->cpu);
+
+	spin_lock(&seat->lock);
+	if (seat->taken == r && !list_empty(&seat->waiting))
+		seat_hand_over(seat);
+	spin_unlock(&seat->lock);
+}
+
+/* It will not stay any more, for now; by the thread. */
+static void seat_leave(struct vms_resident *r)
+{
+	struct vms_seat *seat = per_cpu_ptr(&seats, r->cpu);
+
+	spin_lock(&seat->lock);
+	list_del_init(&r->seat);
+	if (seat->taken == r)
+		seat_hand_over(seat);
+	spin_unlock(&seat->lock);
+}
+
 /* Up to a page of a copy, so that others are not kept waiting. */
 static bool serve_copy(struct vms_access *a)
 {
@@ -242,6 +314,22 @@ static bool serve_copy(struct vms_access *a)
 	return copied < len || a->done == a->len;
 }
 
+/* Inside. Whether someone needs the CPU whom even a request must make way for. */
+static bool resident_must_leave(void)
+{
+	return need_resched() || kthread_should_stop() || kthread_should_park() ||
+	       READ_ONCE(evicted);
+}
+
+static bool resident_called_out(void)
+{
+	/*
+	 * With lazy preemption a wakeup over a thread of idle priority sets no
+	 * flag that is seen here before the next tick: look at the queue too.
+	 */
+	return resident_must_leave() || !single_task_running();
+}
+
 /* Inside. Returns whether the request is through. */
 static bool serve(struct vms_access *a)
 {
@@ -253,6 +341,9 @@ static bool serve(struct vms_access *a)
 	case VMS_STORE:
 		if (vms_mmu_store(a->va, a->width, a->value))
 			a->done = a->width;
+		return true;
+	case VMS_PROGRAM:
+		vms_program_serve(a->run, a->index, resident_must_leave);
 		return true;
 	default:
 		return serve_copy(a);
@@ -269,16 +360,6 @@ static void resident_serve(struct vms_resident *r, struct vms_request *req)
 	trace_access(r->space->number, a->kind, a->va, a->width ? a->width : a->len, a->value,
 		     a->done);
 	resident_finish(r, 0);
-}
-
-static bool resident_called_out(void)
-{
-	/*
-	 * With lazy preemption a wakeup over a thread of idle priority sets no
-	 * flag that is seen here before the next tick: look at the queue too.
-	 */
-	return need_resched() || !single_task_running() || kthread_should_stop() ||
-	       kthread_should_park() || READ_ONCE(evicted);
 }
 
 /*
@@ -321,6 +402,8 @@ static int resident_stay(struct vms_resident *r)
 		}
 		now = local_clock();
 	} while (now < until && !resident_called_out());
+	vms_histogram_add(&this_cpu_ptr(space->counters)->times[VMSPACE_TIME_STAY],
+			  now - entered);
 	trace_leave(space->number, now - entered, served);
 	WRITE_ONCE(r->inside, false);
 	return vms_mmu_leave(&space->mmu);
@@ -328,6 +411,7 @@ static int resident_stay(struct vms_resident *r)
 
 static void resident_park(struct vms_resident *r)
 {
+	seat_leave(r);
 	resident_refuse(r, -ENODEV);
 	resident_finish(r, -ENODEV);
 	kthread_parkme();
@@ -358,7 +442,7 @@ static int resident_thread(void *data)
 		resident_adjust_priority(r);
 		set_current_state(TASK_IDLE);
 		if (!kthread_should_stop() && !kthread_should_park() &&
-		    !r->stays && !resident_has_work(r)) {
+		    !resident_has_work(r) && !(r->stays && seat_take(r))) {
 			schedule();
 			continue;
 		}
@@ -374,13 +458,16 @@ static int resident_thread(void *data)
 			resident_refuse(r, -EIO);
 			resident_finish(r, -EIO);
 			WRITE_ONCE(r->stays, false);
+			seat_leave(r);
 			set_priority(current, SCHED_NORMAL);
 		} else if (ret) {
 			schedule_timeout_idle(1);
 		}
+		seat_pass(r);
 		/* Where RCU sees a quiescent state, and others get the CPU. */
 		schedule();
 	}
+	seat_leave(r);
 	resident_finish(r, -ENXIO);
 	return 0;
 }
@@ -415,6 +502,7 @@ static struct vms_resident *resident_create(struct vms_space *space, unsigned in
 	r->stays = stays;
 	spin_lock_init(&r->lock);
 	INIT_LIST_HEAD(&r->requests);
+	INIT_LIST_HEAD(&r->seat);
 	INIT_WORK(&r->stop, resident_stop_work);
 	init_completion(&r->stopped);
 	thread = kthread_create_on_cpu(resident_thread, r, cpu, "vmspace/%u");
@@ -602,6 +690,7 @@ static struct vms_resident *resident_get(struct vms_space *space, unsigned int c
 	return r ? r : ERR_PTR(-ENXIO);
 }
 
+/* Put a request into the list of those to serve, with a reference of its own. */
 static int resident_ask(struct vms_resident *r, struct vms_request *req)
 {
 	int ret;
@@ -619,9 +708,79 @@ static int resident_ask(struct vms_resident *r, struct vms_request *req)
 	smp_mb();
 	resident_raise(r);
 	wake_up_process(r->thread);
-	if (wait_for_completion_killable(&req->done))
-		return -EINTR;
-	return req->result;
+	return 0;
+}
+
+static struct vms_request *request_create(const struct vms_access *access)
+{
+	struct vms_request *req = kzalloc(sizeof(*req), GFP_KERNEL_ACCOUNT);
+
+	if (!req)
+		return NULL;
+	kref_init(&req->ref);
+	init_completion(&req->done);
+	req->access = *access;
+	if (access->run)
+		kref_get(&access->run->ref);
+	return req;
+}
+
+/**
+ * vms_request_submit - ask for an access, copy or program on a CPU
+ * @space:	the space
+ * @cpu:	the CPU
+ * @access:	what to do; if a request is made, its data buffer is the request's
+ *
+ * Context: may sleep.
+ *
+ * Return: for vms_request_wait(); -EINVAL if there can be no such CPU, -ENXIO
+ * if the space is not active there, -ENODEV if it is offline, -ENOMEM.
+ */
+struct vms_request *vms_request_submit(struct vms_space *space, unsigned int cpu,
+				       const struct vms_access *access)
+{
+	struct vms_resident *r = resident_get(space, cpu);
+	struct vms_request *req;
+	int ret = -ENOMEM;
+
+	if (IS_ERR(r))
+		return ERR_CAST(r);
+	req = request_create(access);
+	if (req) {
+		ret = resident_ask(r, req);
+		if (ret) {
+			req->access.data = NULL;
+			request_put(req);
+		}
+	}
+	resident_put(r);
+	return ret ? ERR_PTR(ret) : req;
+}
+
+/**
+ * vms_request_wait - wait for the answer to a request
+ * @req:	from vms_request_submit(); given up
+ * @access:	receives the answer, and the data buffer back; or NULL
+ *
+ * Context: may sleep; a fatal signal ends the wait. Then nothing is handed
+ * back: the resident may be using the buffer this moment.
+ *
+ * Return: 0 if it was tried; -ENXIO if the space is not active there any more,
+ * -ENODEV if the CPU is offline, -EINTR.
+ */
+int vms_request_wait(struct vms_request *req, struct vms_access *access)
+{
+	int ret = -EINTR;
+
+	if (!wait_for_completion_killable(&req->done)) {
+		ret = req->result;
+		if (access) {
+			*access = req->access;
+			req->access.data = NULL;
+		}
+	}
+	request_put(req);
+	return ret;
 }
 
 /**
@@ -630,39 +789,21 @@ static int resident_ask(struct vms_resident *r, struct vms_request *req)
  * @cpu:	the CPU
  * @access:	what to do; receives the answer
  *
- * Context: may sleep; a fatal signal ends the wait. The data buffer is handed
- * back on return, but for -EINTR: then it is gone.
+ * Context: as vms_request_wait(). The data buffer is handed back on return, but
+ * for -EINTR: then it is gone.
  *
- * Return: 0 if it was tried; -EINVAL if there can be no such CPU, -ENXIO if
- * the space is not active there, -ENODEV if it is offline, -ENOMEM, -EINTR.
+ * Return: as vms_request_submit() and vms_request_wait().
  */
 int vms_resident_access(struct vms_space *space, unsigned int cpu, struct vms_access *access)
 {
-	struct vms_resident *r = resident_get(space, cpu);
-	struct vms_request *req;
+	struct vms_request *req = vms_request_submit(space, cpu, access);
 	int ret;
 
-	if (IS_ERR(r))
-		return PTR_ERR(r);
-	req = kzalloc(sizeof(*req), GFP_KERNEL_ACCOUNT);
-	if (!req) {
-		ret = -ENOMEM;
-		goto put;
-	}
-	kref_init(&req->ref);
-	init_completion(&req->done);
-	req->access = *access;
-	ret = resident_ask(r, req);
-	if (ret == -EINTR) {
-		/* The resident may be using the buffer this moment. */
+	if (IS_ERR(req))
+		return PTR_ERR(req);
+	ret = vms_request_wait(req, access);
+	if (ret == -EINTR)
 		access->data = NULL;
-	} else {
-		*access = req->access;
-		req->access.data = NULL;
-	}
-	request_put(req);
-put:
-	resident_put(r);
 	return ret;
 }
 
@@ -801,8 +942,15 @@ static void unwatch_memory(void)
  */
 int __init vms_residents_init(void)
 {
+	unsigned int cpu;
 	int ret;
 
+	for_each_possible_cpu(cpu) {
+		struct vms_seat *seat = per_cpu_ptr(&seats, cpu);
+
+		spin_lock_init(&seat->lock);
+		INIT_LIST_HEAD(&seat->waiting);
+	}
 	stop_wq = alloc_workqueue("vmspace", WQ_UNBOUND, 0);
 	if (!stop_wq)
 		return -ENOMEM;

@@ -7,9 +7,9 @@
 
 #include <linux/types.h>
 
-struct vms_resident;
+struct vms_request;
+struct vms_run;
 struct vms_space;
-struct vmspace_op;
 
 /**
  * enum vms_request_kind - what a resident can be asked for
@@ -17,22 +17,26 @@ struct vmspace_op;
  * @VMS_STORE:		one store
  * @VMS_COPY_FROM:	a copy out of the space
  * @VMS_COPY_TO:	a copy into the space
+ * @VMS_PROGRAM:	an access program
  */
 enum vms_request_kind {
 	VMS_LOAD,
 	VMS_STORE,
 	VMS_COPY_FROM,
 	VMS_COPY_TO,
+	VMS_PROGRAM,
 };
 
 /**
- * struct vms_access - one access or copy through the MMU of a CPU
+ * struct vms_access - one access, copy or program through the MMU of a CPU
  * @kind:	which
  * @va:		where
  * @width:	of a load or store, in bytes
  * @value:	loaded, or to be stored
  * @data:	buffer of a copy, of @len bytes, from kmalloc(); owned by the request
- *		from vms_resident_access() on
+ *		from vms_request_submit() on
+ * @run:	of a program; the request takes a reference of its own
+ * @index:	of the program in @run
  * @len:	of a copy
  * @done:	bytes that did not fault
  */
@@ -42,6 +46,8 @@ struct vms_access {
 	unsigned int width;
 	u64 value;
 	u8 *data;
+	struct vms_run *run;
+	unsigned int index;
 	size_t len;
 	size_t done;
 };
@@ -58,6 +64,9 @@ void vms_residents_stop(struct vms_space *space);
 
 int vms_resident_use(struct vms_space *space, unsigned int cpu);
 void vms_resident_unuse(struct vms_space *space, unsigned int cpu);
+struct vms_request *vms_request_submit(struct vms_space *space, unsigned int cpu,
+				       const struct vms_access *access);
+int vms_request_wait(struct vms_request *req, struct vms_access *access);
 int vms_resident_access(struct vms_space *space, unsigned int cpu, struct vms_access *access);
 unsigned int vms_residents_count(struct vms_space *space);
 int vms_resident_state(struct vms_space *space, unsigned int cpu, u32 *state);

@@ -21,13 +21,14 @@ static int space_close(struct vms_object *obj);
 
 /**
  * vms_space_create - make a space with nothing in it
- * @frames: of the store that it belongs to
+ * @frames:	of the store that it belongs to
+ * @lab:	wrong flushes may be asked for
  *
  * Context: may sleep.
  *
  * Return: the space, or -ENOMEM.
  */
-struct vms_space *vms_space_create(struct vms_frames *frames)
+struct vms_space *vms_space_create(struct vms_frames *frames, bool lab)
 {
 	struct vms_space *space;
 	int ret = -ENOMEM;
@@ -50,6 +51,8 @@ struct vms_space *vms_space_create(struct vms_frames *frames)
 		goto free_number;
 	space->mmu.root = space->pt.root->table;
 	space->frames = vms_frames_get(frames);
+	space->lab = lab;
+	vms_quarantine_init(&space->quarantine);
 	mutex_init(&space->residents_lock);
 	xa_init(&space->residents);
 	vms_object_init(&space->obj, VMS_SPACE, space_release, space_close);
@@ -82,6 +85,7 @@ static void space_release(struct vms_object *obj)
 	vms_debugfs_remove(space->dir);
 	/* No resident is left, so no CPU has had the root since its last flush. */
 	WARN_ON_ONCE(!cpumask_empty(space->mmu.inside));
+	vms_quarantine_release(space);
 	vms_pt_destroy(&space->pt, release_leaf, space->frames);
 	vms_frames_put(space->frames);
 	xa_destroy(&space->residents);

@@ -6,9 +6,13 @@
 #define VMS_SPACE_H
 
 #include <linux/atomic.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
+#include <linux/vmspace.h>
 #include <linux/xarray.h>
+#include "flush.h"
 #include "mmu.h"
 #include "store.h"
 #include "table.h"
@@ -17,19 +21,54 @@ struct dentry;
 struct vms_frames;
 
 /**
+ * struct vms_histogram - how often something took how long
+ * @total:	times counted
+ * @max:	the longest, in ns
+ * @buckets:	see VMSPACE_BUCKETS
+ */
+struct vms_histogram {
+	u64 total;
+	u64 max;
+	u64 buckets[VMSPACE_BUCKETS];
+};
+
+/**
+ * vms_histogram_add - count a time
+ * @h:	of this CPU
+ * @ns:	the time
+ *
+ * Context: whatever excludes others that count here on this CPU.
+ */
+static inline void vms_histogram_add(struct vms_histogram *h, u64 ns)
+{
+	h->total++;
+	h->max = max(h->max, ns);
+	h->buckets[min_t(unsigned int, ilog2(ns | 1), VMSPACE_BUCKETS - 1)]++;
+}
+
+/**
  * struct vms_counters - what one CPU did for a space
  * @sent:	flush interrupts sent to it; written by the senders
- * @flushed:	flushes that it carried out; written by itself, as all below
+ * @initiated:	shootdowns that it sent; as all below, written by itself
+ * @flushed:	interrupts in which it flushed
  * @acked:	flush interrupts that it acknowledged
+ * @pages:	pages that it flushed one by one
+ * @full:	times that it flushed everything
  * @entered:	times that it loaded the root
- * @accesses:	accesses and copies
+ * @accesses:	accesses, copies and access programs
+ * @times:	by VMSPACE_TIME_*; counted with interrupts off, those of stays by the
+ *		resident
  */
 struct vms_counters {
 	atomic64_t sent;
+	u64 initiated;
 	u64 flushed;
 	u64 acked;
+	u64 pages;
+	u64 full;
 	u64 entered;
 	u64 accesses;
+	struct vms_histogram times[VMSPACE_TIMES];
 };
 
 /**
@@ -43,7 +82,9 @@ struct vms_counters {
  * @residents:	struct vms_resident by CPU
  * @counters:	per CPU
  * @shootdowns:	flushes that had a target
- * @deferred:	4 KiB pages that await a deferred flush
+ * @deferred:	4 KiB pages that await a deferred flush, or are quarantined
+ * @lab:	wrong flushes may be asked for
+ * @quarantine:	what was removed in a LAB space without flushing all
  * @number:	its name in debugfs and in traces
  * @dir:	its directory in debugfs
  */
@@ -58,11 +99,13 @@ struct vms_space {
 	struct vms_counters __percpu *counters;
 	atomic64_t shootdowns;
 	atomic64_t deferred;
+	bool lab;
+	struct vms_quarantine quarantine;
 	int number;
 	struct dentry *dir;
 };
 
-struct vms_space *vms_space_create(struct vms_frames *frames);
+struct vms_space *vms_space_create(struct vms_frames *frames, bool lab);
 int vms_space_use(struct vms_space *space);
 void vms_space_unuse(struct vms_space *space);
 

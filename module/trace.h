@@ -22,7 +22,8 @@
 	OPCODE(NEW_MEMORY) OPCODE(IMPORT) OPCODE(DROP_MEMORY) OPCODE(ACTIVATE)	\
 	OPCODE(DEACTIVATE) OPCODE(ACCESS) OPCODE(READ) OPCODE(WRITE)		\
 	OPCODE(FLUSH_SYNC) OPCODE(TRANSLATE) OPCODE(SPACE_STAT)			\
-	OPCODE(CPU_STAT) OPCODE(PROTECT) OPCODE_END(ENUMERATE)
+	OPCODE(CPU_STAT) OPCODE(PROTECT) OPCODE(ENUMERATE) OPCODE(RUN)		\
+	OPCODE(SET_TARGETS) OPCODE(SHOOTDOWN_STAT) OPCODE_END(HISTOGRAM)
 
 #undef OPCODE
 #undef OPCODE_END
@@ -127,6 +128,20 @@ TRACE_EVENT(end_shootdown,
 	TP_printk("space=%d sent=%u", __entry->space, __entry->sent)
 );
 
+TRACE_EVENT(release,
+	TP_PROTO(int space, u64 pages),
+	TP_ARGS(space, pages),
+	TP_STRUCT__entry(
+		__field(int, space)
+		__field(u64, pages)
+	),
+	TP_fast_assign(
+		__entry->space = space;
+		__entry->pages = pages;
+	),
+	TP_printk("space=%d pages=%llu", __entry->space, __entry->pages)
+);
+
 TRACE_EVENT(access,
 	TP_PROTO(int space, int kind, u64 va, u64 len, u64 value, u64 done),
 	TP_ARGS(space, kind, va, len, value, done),
@@ -148,7 +163,8 @@ TRACE_EVENT(access,
 	),
 	TP_printk("space=%d kind=%s va=0x%llx len=%llu value=0x%llx done=%llu", __entry->space,
 		  __print_symbolic(__entry->kind, { 0, "load" }, { 1, "store" },
-				   { 2, "copy_from" }, { 3, "copy_to" }),
+				   { 2, "copy_from" }, { 3, "copy_to" },
+				   { 4, "program" }),
 		  __entry->va, __entry->len, __entry->value, __entry->done)
 );
 

@@ -259,6 +259,7 @@ struct vms_space *space_create(unsigned int levels, unsigned int leaf_level)
 	FATAL_IF(!space->counters || !space->mmu.inside);
 	FATAL_IF(vms_pt_init(&space->pt, levels, leaf_level));
 	space->mmu.root = space->pt.root->table;
+	vms_quarantine_init(&space->quarantine);
 	return space;
 }
 
@@ -277,7 +278,8 @@ void space_destroy(struct vms_space *space)
 	for (cpu = 0; cpu < STUB_CPUS; cpu++)
 		if (cpus[cpu].space == space)
 			cpu_leave(cpu, space);
-	FATAL_IF(atomic64_read(&space->deferred));
+	FATAL_IF(atomic64_read(&space->deferred) != space->quarantine.pages);
+	vms_quarantine_release(space);
 	vms_pt_destroy(&space->pt, release_leaf, NULL);
 	free(space->counters);
 	free(space->mmu.inside);

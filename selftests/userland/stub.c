@@ -307,3 +307,15 @@ bool stub_sleeping(struct task_struct *task)
 {
 	return __atomic_load_n(&task->state, __ATOMIC_SEQ_CST) != TASK_RUNNING;
 }
+
+u64 ktime_get_mono_fast_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
+pthread_mutex_t stub_cpus[STUB_CPUS] = {
+	[0 ... STUB_CPUS - 1] = PTHREAD_MUTEX_INITIALIZER
+};

@@ -36,6 +36,7 @@
 #define VMSPACE_FEATURE_LEVEL5	0x1ULL	/* 5-level paging is in use */
 #define VMSPACE_FEATURE_PTI	0x2ULL	/* page-table isolation is on */
 #define VMSPACE_FEATURE_PCID	0x4ULL	/* the CPUs use PCIDs */
+#define VMSPACE_FEATURE_MUTATE	0x8ULL	/* built to be wrong, for tests of tests */
 
 /**
  * struct vmspace_info - what this module on this machine can do
@@ -53,6 +54,8 @@
  * @nr_cpus:	out: CPU numbers are below this
  * @flush_ceiling: out: a flush of more pages than this flushes everything
  * @max_deferred: out: the most pages that a deferred flush can hold back
+ * @max_insns:	out: the most instructions in one program of RUN
+ * @max_run_us:	out: the most time that RUN can be given, in microseconds
  */
 struct vmspace_info {
 	__u32		size;
@@ -69,10 +72,13 @@ struct vmspace_info {
 	__u32		nr_cpus;
 	__u32		flush_ceiling;
 	__u32		max_deferred;
+	__u32		max_insns;
+	__u32		max_run_us;
 };
 
 /* Flags of vmspace_step. */
 #define VMSPACE_STEP_CONTINUE	0x01	/* go on after an operation failed */
+#define VMSPACE_STEP_GATHER	0x02	/* flush once for a row of operations */
 
 /**
  * struct vmspace_step - execute operations in order
@@ -88,6 +94,10 @@ struct vmspace_info {
  * operation is told by @error, and by its own result.  Without
  * VMSPACE_STEP_CONTINUE it is the last one executed, at index @done - 1.  A
  * fatal signal stops the program between operations, with @error -EINTR.
+ *
+ * With VMSPACE_STEP_GATHER operations that follow each other on one cursor
+ * share one flush, after the last of them: what they removed is released when
+ * the call returns at the latest.
  */
 struct vmspace_step {
 	__u32		size;
@@ -135,6 +145,10 @@ enum vmspace_opcode {
 	VMSPACE_OP_CPU_STAT		= 43,
 	VMSPACE_OP_PROTECT		= 44,
 	VMSPACE_OP_ENUMERATE		= 45,
+	VMSPACE_OP_RUN			= 46,
+	VMSPACE_OP_SET_TARGETS		= 47,
+	VMSPACE_OP_SHOOTDOWN_STAT	= 48,
+	VMSPACE_OP_HISTOGRAM		= 49,
 };
 
 /* Flags of operations.  A flag that an operation does not list is refused. */
@@ -148,6 +162,15 @@ enum vmspace_opcode {
 #define VMSPACE_PAGE_2M		0x40
 #define VMSPACE_PAGE_1G		0x80
 #define VMSPACE_PAGE_LARGEST	0x100	/* MAP: the largest that fits, each time */
+#define VMSPACE_LAB		0x200	/* NEW_SPACE: wrong flushes may be asked for */
+/*
+ * MAP, UNMAP, PROTECT*, ENUMERATE in a LAB space, instead of the flush that is
+ * due: none; only on the CPU that carries out the operation; only on those of
+ * SET_TARGETS.
+ */
+#define VMSPACE_FLUSH_NONE	0x400
+#define VMSPACE_FLUSH_LOCAL	0x800
+#define VMSPACE_FLUSH_TARGETS	0x1000
 
 /*
  * Properties of a mapping.
@@ -176,6 +199,87 @@ enum vmspace_opcode {
 /* Outcomes of ACCESS, READ and WRITE: an answer of the MMU, not an error. */
 #define VMSPACE_OUTCOME_OK	0
 #define VMSPACE_OUTCOME_FAULT	1
+
+/* What an instruction of an access program does. */
+#define VMSPACE_INSN_LOAD	1	/* load, up to count times */
+#define VMSPACE_INSN_STORE	2	/* store value, up to count times */
+#define VMSPACE_INSN_WAIT	3	/* until a program is through with a step */
+#define VMSPACE_INSN_FENCE	4	/* MFENCE */
+#define VMSPACE_INSN_INVLPG	5	/* on this CPU, for va */
+
+/* When loads and stores end before count; at most one of the last two. */
+#define VMSPACE_UNTIL_FAULT	0x1	/* once it faults */
+#define VMSPACE_UNTIL_EQUAL	0x2	/* LOAD: once it loads value */
+#define VMSPACE_UNTIL_DIFFERENT	0x4	/* LOAD: once it loads anything but value */
+
+/**
+ * struct vmspace_insn - one instruction of an access program
+ * @opcode:	in: VMSPACE_INSN_*
+ * @flags:	in: VMSPACE_UNTIL_*
+ * @width:	in: LOAD, STORE: bytes: 1, 2, 4, 8
+ * @program:	in: WAIT: index of a program
+ * @step:	in: WAIT: index of one of its instructions
+ * @outcome:	out: LOAD, STORE: VMSPACE_OUTCOME_* of the last access
+ * @va:		in: LOAD, STORE: aligned to @width; INVLPG
+ * @value:	in: STORE, UNTIL_EQUAL, UNTIL_DIFFERENT; out: LOAD: the last loaded
+ * @count:	in: LOAD, STORE: the most accesses; 1 or more
+ * @done:	out: accesses that did not fault
+ * @start:	out: CLOCK_MONOTONIC, in ns, before it began
+ * @last:	out: LOAD, STORE: just before the last access after which it went
+ *		on; 0 if the first one ended it
+ * @end:	out: after it ended; 0 if it did not come to that
+ *
+ * Members that an instruction does not read must be 0, but for @value of a
+ * LOAD; those marked "out" are ignored.
+ */
+struct vmspace_insn {
+	__u16		opcode;
+	__u16		flags;
+	__u16		width;
+	__u16		program;
+	__u32		step;
+	__u32		outcome;
+	__aligned_u64	va;
+	__aligned_u64	value;
+	__u32		count;
+	__u32		done;
+	__aligned_u64	start;
+	__aligned_u64	last;
+	__aligned_u64	end;
+};
+
+/* How an access program ended. */
+#define VMSPACE_PROGRAM_DONE	0	/* all instructions were executed */
+#define VMSPACE_PROGRAM_TIMEOUT	1	/* the time was over */
+#define VMSPACE_PROGRAM_CALLED	2	/* the CPU was needed by someone else */
+
+/**
+ * struct vmspace_program - a program of accesses for one CPU
+ * @cpu:	in: where it runs; the space must be active there
+ * @count:	in: number of instructions, 1 to vmspace_info.max_insns
+ * @insns:	in: address of an array of struct vmspace_insn, read and written
+ * @done:	out: instructions that were executed to their end
+ * @ended:	out: VMSPACE_PROGRAM_*
+ * @pad:	in: must be 0
+ */
+struct vmspace_program {
+	__u32		cpu;
+	__u32		count;
+	__aligned_u64	insns;
+	__u32		done;
+	__u32		ended;
+	__aligned_u64	pad;
+};
+
+/* Times that HISTOGRAM tells. */
+#define VMSPACE_TIME_ENTERED	0	/* sent to entered, of interrupts to the CPU */
+#define VMSPACE_TIME_FLUSHED	1	/* sent to flushed, likewise */
+#define VMSPACE_TIME_ACKED	2	/* sent to all acknowledged, of those it sent */
+#define VMSPACE_TIME_STAY	3	/* of stays inside */
+#define VMSPACE_TIMES		4
+
+/* Bucket i counts times from 2^i ns to below 2^(i+1) ns, the last all longer. */
+#define VMSPACE_BUCKETS		32
 
 /* Bits of vmspace_op.cpu_stat.state. */
 #define VMSPACE_CPU_ACTIVE	0x01	/* the space is active on the CPU */
@@ -224,6 +328,10 @@ struct vmspace_mapping {
  * @flush:	of FLUSH_SYNC
  * @space_stat:	of SPACE_STAT
  * @cpu_stat:	of CPU_STAT
+ * @run:	of RUN
+ * @targets:	of SET_TARGETS
+ * @shootdown_stat: of SHOOTDOWN_STAT
+ * @histogram:	of HISTOGRAM
  * @words:	all of them, as they lie in memory; operations that take no
  *		arguments have only padding
  *
@@ -241,6 +349,7 @@ struct vmspace_op {
 	__u32	id;
 	__s32	result;
 	union {
+		/* flags: LAB */
 		struct {
 			__u32		new_id;		/* out */
 			__u32		levels;		/* out */
@@ -303,7 +412,7 @@ struct vmspace_op {
 			__aligned_u64	pad[5];
 		} pos;
 
-		/* flags: REPLACE, DEFER, PAGE_*; id: a cursor */
+		/* flags: REPLACE, DEFER, FLUSH_*, PAGE_*; id: a cursor */
 		struct {
 			__aligned_u64	va;		/* out */
 			__aligned_u64	start;		/* out */
@@ -315,7 +424,7 @@ struct vmspace_op {
 			__u32		count;		/* of 4 KiB pages */
 		} map;
 
-		/* flags: DEFER; id: a cursor */
+		/* flags: DEFER, FLUSH_*; id: a cursor */
 		struct {
 			__aligned_u64	va;		/* out */
 			__aligned_u64	start;		/* out */
@@ -325,7 +434,7 @@ struct vmspace_op {
 			__aligned_u64	pages;		/* out: the same in 4 KiB pages */
 		} unmap;
 
-		/* flags: DEFER; id: a cursor */
+		/* flags: DEFER, FLUSH_*; id: a cursor */
 		struct {
 			__aligned_u64	va;		/* out */
 			__aligned_u64	start;		/* out */
@@ -337,7 +446,7 @@ struct vmspace_op {
 			__u32		prop;		/* out: the new property */
 		} protect;
 
-		/* PROTECT, flags: DEFER; id: a cursor */
+		/* PROTECT, flags: DEFER, FLUSH_*; id: a cursor */
 		struct {
 			__aligned_u64	va;		/* out */
 			__aligned_u64	start;		/* out */
@@ -348,7 +457,7 @@ struct vmspace_op {
 			__aligned_u64	pages;		/* out: mapped, in 4 KiB pages */
 		} protect_range;
 
-		/* flags: DEFER; id: a cursor */
+		/* flags: DEFER, FLUSH_*; id: a cursor */
 		struct {
 			__aligned_u64	va;		/* out */
 			__aligned_u64	addr;		/* of struct vmspace_mapping */
@@ -427,6 +536,45 @@ struct vmspace_op {
 			__aligned_u64	entered;	/* out: times it went inside */
 			__aligned_u64	accesses;	/* out: accesses and copies */
 		} cpu_stat;
+
+		/* id: a space */
+		struct {
+			__aligned_u64	addr;		/* of struct vmspace_program */
+			__u32		count;		/* of programs, each on its own CPU */
+			__u32		timeout_us;	/* 1 to vmspace_info.max_run_us */
+			__u32		done;		/* out: programs with PROGRAM_DONE */
+			__u32		pad0;
+			__aligned_u64	pad[3];
+		} run;
+
+		/* id: a mutable cursor */
+		struct {
+			__aligned_u64	addr;		/* of a mask, as sched_setaffinity(2) */
+			__aligned_u64	len;		/* of it, in bytes */
+			__aligned_u64	pad[4];
+		} targets;
+
+		/* id: a space */
+		struct {
+			__u32		cpu;
+			__u32		pad0;
+			__aligned_u64	initiated;	/* out: shootdowns that it sent */
+			__aligned_u64	sent;		/* out: interrupts sent to it */
+			__aligned_u64	received;	/* out: of these, handlers that ran */
+			__aligned_u64	pages;		/* out: pages that it flushed */
+			__aligned_u64	full;		/* out: times it flushed everything */
+		} shootdown_stat;
+
+		/* id: a space */
+		struct {
+			__u32		cpu;
+			__u32		time;		/* VMSPACE_TIME_* */
+			__aligned_u64	addr;		/* of __u64 buckets */
+			__aligned_u64	count;		/* room there, at most VMSPACE_BUCKETS */
+			__aligned_u64	total;		/* out: times counted */
+			__aligned_u64	max;		/* out: the longest, in ns */
+			__aligned_u64	pad;
+		} histogram;
 
 		__aligned_u64	words[6];
 	};

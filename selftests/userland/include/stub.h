@@ -20,6 +20,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
@@ -271,6 +273,17 @@ static inline void list_add_tail(struct list_head *new, struct list_head *head)
 	stub_list_insert(new, head->prev, head);
 }
 
+/* The list that was @head is not used again. */
+static inline void list_splice(struct list_head *list, struct list_head *head)
+{
+	if (list->next == list)
+		return;
+	list->prev->next = head->next;
+	head->next->prev = list->prev;
+	list->next->prev = head;
+	head->next = list->next;
+}
+
 static inline void list_del(struct list_head *entry)
 {
 	entry->next->prev = entry->prev;
@@ -486,6 +499,7 @@ static inline int cond_resched(void)
 
 /* percpu.h, cpumask.h, smp.h */
 #define STUB_CPUS		8
+extern pthread_mutex_t stub_cpus[STUB_CPUS];
 
 struct cpumask {
 	unsigned long bits;
@@ -503,6 +517,23 @@ typedef struct cpumask *cpumask_var_t;
 
 #define DECLARE_PER_CPU_SHARED_ALIGNED(type, name)	extern type name
 #define per_cpu_ptr(p, cpu)	(&(p)[cpu])
+/* Threads that share a CPU take turns. */
+#define get_cpu_ptr(p)		(pthread_mutex_lock(&stub_cpus[stub_self.cpu]), this_cpu_ptr(p))
+#define put_cpu_ptr(p)		((void)(p), pthread_mutex_unlock(&stub_cpus[stub_self.cpu]))
+#define cpumask_available(mask)	((mask) != NULL)
+#define cpumask_copy(to, from)	(*(to) = *(from))
+#define cpumask_of(cpu)		(&(const struct cpumask) { 1UL << (cpu) })
+#define raw_smp_processor_id()	(stub_self.cpu)
+#define zalloc_cpumask_var(mask, gfp) ((*(mask) = kzalloc(sizeof(**(mask)), gfp)) != NULL)
+#define free_cpumask_var(mask)	kfree(mask)
+#define local_irq_save(flags)	((flags) = 0)
+#define local_irq_restore(flags) ((void)(flags))
+#define usleep_range(min, max)	usleep(min)
+
+/* log2.h, timekeeping.h */
+
+#define ilog2(n)		(63 - __builtin_clzll(n))
+u64 ktime_get_mono_fast_ns(void);
 #define this_cpu_ptr(p)		(&(p)[stub_self.cpu])
 #define this_cpu_read(x)	(x)
 
@@ -532,6 +563,7 @@ struct kernel_param_ops {
 #define module_param_cb(name, ops, arg, perm)				\
 	static const struct kernel_param_ops *const param_##name	\
 	__attribute__((unused)) = ops
+#define module_param(value, type, perm)	module_param_named(value, value, type, perm)
 #define module_param_named(name, value, type, perm)			\
 	static type *const param_##name __attribute__((unused)) = &(value)
 #define uint			unsigned int
