@@ -21,6 +21,7 @@
 #include "memory.h"
 #include "mutation.h"
 #include "space.h"
+#include "step.h"
 
 static void cursor_release(struct vms_object *obj)
 {
@@ -36,6 +37,7 @@ static int cursor_close(struct vms_object *obj)
 	struct vms_flushed flushed;
 
 	vms_cursor_flush(c, &flushed);
+	step_cursor_drop(c);
 	vms_unlock_range(c->top, c->start, c->end, &c->unlock);
 	vms_space_unuse(c->space);
 	return 0;
@@ -49,6 +51,19 @@ static void cursor_flush_tables(const struct vms_unlock *u)
 
 	if (c->gather.fresh)
 		vms_flush(c->space, &c->gather, &flushed);
+}
+
+static void cursor_wrote(const struct vms_unlock *u, u64 va, unsigned int level, u64 old, u64 new)
+{
+	step_write(container_of(u, struct vms_cursor, unlock), va, level, old, new);
+}
+
+/* For traces; unique, and nothing that CPUs share. */
+static DEFINE_PER_CPU(u64, numbers);
+
+static u64 cursor_number(void)
+{
+	return this_cpu_inc_return(numbers) * nr_cpu_ids + raw_smp_processor_id();
 }
 
 /**
@@ -89,12 +104,20 @@ struct vms_cursor *vms_cursor_open(struct vms_space *space, u64 start, u64 end,
 	c->va = start;
 	c->mutable = mutable;
 	vms_gather_init(&c->gather);
-	c->unlock = (struct vms_unlock) { .g = &c->gather, .flush = cursor_flush_tables };
+	c->gather.op = cursor_number();
+	c->unlock = (struct vms_unlock) {
+		.g = &c->gather,
+		.flush = cursor_flush_tables,
+		.wrote = cursor_wrote,
+	};
+	step_cursor_open(c);
 	c->top = vms_lock_range(&space->pt, start, end, level, nonblock, &c->unlock);
 	if (IS_ERR(c->top)) {
 		ret = PTR_ERR(c->top);
+		step_cursor_drop(c);
 		goto unuse_space;
 	}
+	step_cursor_lock(c);
 	vms_object_init(&c->obj, VMS_CURSOR, cursor_release, cursor_close);
 	return c;
 
@@ -152,11 +175,8 @@ static void cursor_begin(struct vms_cursor *c, enum vms_how how)
 	c->gather.how = how;
 }
 
-/**
- * vms_cursor_settle - the end of an operation that may have changed something
- * @c:		the cursor
- */
-void vms_cursor_settle(struct vms_cursor *c)
+/* The end of an operation that may have changed something. */
+static void cursor_settle(struct vms_cursor *c)
 {
 	struct vms_flushed flushed;
 
@@ -365,9 +385,9 @@ static u64 disown_tables(struct vms_node *node)
  */
 static u64 cursor_detach(struct vms_cursor *c, struct vms_node *node, u64 entry)
 {
-	u64 pages;
+	u64 pages, old = vms_node_unlink(node, entry);
 
-	vms_node_unlink(node, entry);
+	step_write(c, vms_node_va(node), node->level + 1, old, entry);
 	pages = disown_tables(node);
 	vms_gather_table(&c->gather, node, pages);
 	return pages;
@@ -380,11 +400,14 @@ static u64 cursor_detach(struct vms_cursor *c, struct vms_node *node, u64 entry)
  */
 static void cursor_split(struct vms_cursor *c, struct vms_walk *w, struct vms_reserve *r)
 {
+	u64 va = vms_slot_start(w->va, w->level);
+	u64 *slot = vms_walk_slot(w);
 	struct vms_node *node;
 
 	/* References for the pieces, before anyone can see them. */
 	vms_frame_get(c->space->frames, w->entry, VMS_ENTRIES - 1);
 	node = vms_node_split(r, w->path[w->level], vms_index(w->va, w->level));
+	step_write(c, va, w->level, w->entry, READ_ONCE(*slot));
 	w->level--;
 	w->path[w->level] = node;
 	w->entry = READ_ONCE(*vms_walk_slot(w));
@@ -570,8 +593,10 @@ static void map_descend(struct vms_cursor *c, struct vms_walk *w, const struct v
 			split = true;
 			continue;
 		}
+		w->path[w->level - 1] = vms_node_link(r, parent, vms_index(w->va, w->level));
+		step_write(c, vms_slot_start(w->va, w->level), w->level, 0,
+			   READ_ONCE(*vms_walk_slot(w)));
 		w->level--;
-		w->path[w->level] = vms_node_link(r, parent, vms_index(w->va, w->level + 1));
 		w->entry = 0;
 	}
 	if (split)
@@ -591,9 +616,21 @@ static void map_over(struct vms_cursor *c, struct vms_node *node, unsigned int i
 		return;
 	}
 	old = xchg(slot, entry);
+	step_write(c, va, node->level, old, entry);
 	vms_gather_leaf(&c->gather, old, node->level);
 	if (vms_entry_present(old))
 		vms_gather_va(&c->gather, va);
+}
+
+static void map_wrote(struct vms_cursor *c, const struct vms_piece *piece,
+		      const struct vms_node *node, unsigned int index)
+{
+	unsigned int i;
+
+	if (!step_writes(c))
+		return;
+	for (i = 0; i < piece->nr; i++)
+		step_write(c, piece->va + i * VMS_PAGE_SIZE, 1, 0, READ_ONCE(node->table[index + i]));
 }
 
 static void map_fill(struct vms_cursor *c, const struct vms_map *map,
@@ -607,6 +644,7 @@ static void map_fill(struct vms_cursor *c, const struct vms_map *map,
 		vms_memory_get_leaves(map->mem, piece->index, map->prop, &node->table[index],
 				      piece->nr);
 		node->count += piece->nr;
+		map_wrote(c, piece, node, index);
 		return;
 	}
 	for (i = 0; i < piece->nr; i++) {
@@ -620,6 +658,7 @@ static void map_fill(struct vms_cursor *c, const struct vms_map *map,
 		}
 		WRITE_ONCE(*slot, entry);
 		node->count++;
+		step_write(c, piece->va + i * size, piece->level, 0, entry);
 	}
 }
 
@@ -653,6 +692,10 @@ int vms_cursor_map(struct vms_cursor *c, const struct vms_map *map, enum vms_how
 	    (map->level && !IS_ALIGNED(map->pages << VMS_PAGE_SHIFT, vms_level_size(map->level))))
 		return -EINVAL;
 	ret = map_plan(c, map, &need);
+	if (ret == -EEXIST) {
+		step_map_start(c, map);
+		step_map_end(c, 0, ret);
+	}
 	if (ret)
 		return ret;
 	vms_reserve_init(&reserve);
@@ -660,6 +703,7 @@ int vms_cursor_map(struct vms_cursor *c, const struct vms_map *map, enum vms_how
 	if (ret)
 		return ret;
 	cursor_begin(c, how);
+	step_map_start(c, map);
 
 	for (done = 0; done < map->pages; done += piece_pages(&piece)) {
 		struct vms_walk w;
@@ -676,7 +720,8 @@ int vms_cursor_map(struct vms_cursor *c, const struct vms_map *map, enum vms_how
 	}
 	c->va += done << VMS_PAGE_SHIFT;
 	vms_reserve_drain(&reserve, &c->space->pt);
-	vms_cursor_settle(c);
+	cursor_settle(c);
+	step_map_end(c, done, ret);
 	return ret;
 }
 
@@ -699,6 +744,7 @@ static void unmap_leaf(struct vms_unmap *u, struct vms_node *node, unsigned int 
 
 	cursor_make_room(c);
 	old = xchg(&node->table[index], 0);
+	step_write(c, va, node->level, old, 0);
 	node->count--;
 	vms_gather_leaf(&c->gather, old, node->level);
 	if (vms_entry_present(old))
@@ -783,17 +829,20 @@ int vms_cursor_unmap(struct vms_cursor *c, u64 len, enum vms_how how, u64 *pages
 	if (ret)
 		return ret;
 	cursor_begin(c, how);
+	step_unmap_start(c, len);
 	ret = cursor_split_ends(c, c->va, u.end);
-	if (ret)
-		return ret;
-	ret = unmap_node(&u, c->top);
+	if (!ret)
+		ret = unmap_node(&u, c->top);
 	*pages = u.pages;
-	vms_cursor_settle(c);
+	step_unmap_op_end(c);
+	cursor_settle(c);
+	step_unmap_end(c, u.pages, ret);
 	return ret;
 }
 
 /* Change a mapping at @va; returns what it was. */
-static u64 protect_slot(struct vms_cursor *c, u64 *slot, u64 va, struct vms_change change)
+static u64 protect_slot(struct vms_cursor *c, u64 *slot, u64 va, unsigned int level,
+			struct vms_change change)
 {
 	u64 new, old = READ_ONCE(*slot);
 
@@ -801,6 +850,8 @@ static u64 protect_slot(struct vms_cursor *c, u64 *slot, u64 va, struct vms_chan
 		/* A CPU may set A or D at any moment; nothing of that is lost. */
 		new = vms_entry_change(old, change);
 	} while (new != old && !try_cmpxchg(slot, &old, new));
+	if (new != old)
+		step_write(c, va, level, old, new);
 	if (vms_entry_must_flush(old, new) && !vms_mutated(VMS_MUTATION_KEEP_RIGHTS))
 		vms_gather_va(&c->gather, va);
 	return old;
@@ -833,10 +884,10 @@ static u64 protect_run(struct vms_cursor *c, struct vms_walk *w, struct vms_chan
 	for (i = first; i < VMS_ENTRIES && va < end; i++, va += size) {
 		if (!vms_entry_mapping(READ_ONCE(node->table[i]), w->level))
 			break;
-		if (one_way && c->gather.full && c->gather.fresh)
+		if (one_way && c->gather.full && c->gather.fresh && !step_writes(c))
 			protect_slot_blind(&node->table[i], change);
 		else
-			protect_slot(c, &node->table[i], va, change);
+			protect_slot(c, &node->table[i], va, w->level, change);
 	}
 	w->va = va - size;
 	return (i - first) * (size >> VMS_PAGE_SHIFT);
@@ -876,22 +927,26 @@ int vms_cursor_protect_next(struct vms_cursor *c, u64 len, u32 clear, u32 set, e
 	if ((set & VMSPACE_PROP_WRITE) && !vms_frame_writable(c->space->frames, w.entry))
 		return -EACCES;
 	cursor_begin(c, how);
+	step_protect_start(c, len, clear, set);
 	vms_walk_mapping(&w, m);
 	if (m->start < c->va || m->end > end) {
 		u64 va = max(m->start, c->va);
 
 		ret = cursor_split_ends(c, va, end);
 		if (ret)
-			return ret;
+			goto end;
 		vms_walk_start(&w, c->top, va);
 	}
-	protect_slot(c, vms_walk_slot(&w), vms_slot_start(w.va, w.level),
+	protect_slot(c, vms_walk_slot(&w), vms_slot_start(w.va, w.level), w.level,
 		     vms_prop_change(clear, set));
 	w.entry = READ_ONCE(*vms_walk_slot(&w));
 	vms_walk_mapping(&w, m);
 	c->va = m->end;
-	vms_cursor_settle(c);
-	return 0;
+end:
+	step_protect_op_end(c);
+	cursor_settle(c);
+	step_protect_end(c, ret ? 0 : (m->end - m->start) >> VMS_PAGE_SHIFT, ret);
+	return ret;
 }
 
 static int protect_check_write(struct vms_cursor *c, u64 end)
@@ -938,9 +993,10 @@ int vms_cursor_protect(struct vms_cursor *c, u64 len, u32 clear, u32 set, enum v
 	if (ret)
 		return ret;
 	cursor_begin(c, how);
+	step_protect_start(c, len, clear, set);
 	ret = cursor_split_ends(c, c->va, end);
 	if (ret)
-		return ret;
+		goto settle;
 	more = cursor_walk_to_mapping(c, &w, end);
 	while (more) {
 		if (fatal_signal_pending(current)) {
@@ -953,18 +1009,35 @@ int vms_cursor_protect(struct vms_cursor *c, u64 len, u32 clear, u32 set, enum v
 		more = vms_walk_next(&w, c->top, end) && walk_to_mapping(c, &w, end);
 	}
 	c->va = end;
-	vms_cursor_settle(c);
+settle:
+	step_protect_op_end(c);
+	cursor_settle(c);
+	step_protect_end(c, *pages, ret);
 	return ret;
 }
 
 /**
  * vms_cursor_harvest - before a row of vms_cursor_next() that clear
  * @c:		a mutable cursor
+ * @clear:	what they will clear
  * @how:	how vms_cursor_settle() shall flush after them
  */
-void vms_cursor_harvest(struct vms_cursor *c, enum vms_how how)
+void vms_cursor_harvest(struct vms_cursor *c, u32 clear, enum vms_how how)
 {
 	cursor_begin(c, how);
+	step_protect_start(c, c->end - c->va, clear, 0);
+}
+
+/**
+ * vms_cursor_settle - after them
+ * @c:		the cursor
+ * @pages:	4 KiB pages that they found
+ */
+void vms_cursor_settle(struct vms_cursor *c, u64 pages)
+{
+	step_protect_op_end(c);
+	cursor_settle(c);
+	step_protect_end(c, pages, 0);
 }
 
 /**
@@ -988,7 +1061,7 @@ int vms_cursor_next(struct vms_cursor *c, u32 clear, struct vms_mapping *m)
 	}
 	if (clear)
 		w.entry = protect_slot(c, vms_walk_slot(&w), vms_slot_start(w.va, w.level),
-				       vms_prop_change(clear, 0));
+				       w.level, vms_prop_change(clear, 0));
 	vms_walk_mapping(&w, m);
 	c->va = min(m->end, c->end);
 	return 0;

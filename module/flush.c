@@ -132,16 +132,6 @@ void vms_gather_leaf(struct vms_gather *g, u64 entry, unsigned int level)
 	g->fresh = true;
 }
 
-/* The first address that a table spans. */
-static u64 node_va(const struct vms_node *node)
-{
-	u64 va = 0;
-
-	for (; node->parent; node = node->parent)
-		va += node->index * vms_level_size(node->level + 1);
-	return va;
-}
-
 /**
  * vms_gather_table - hold back an unlinked table with all that is below it
  * @g:		the gather
@@ -157,7 +147,7 @@ void vms_gather_table(struct vms_gather *g, struct vms_node *node, u64 pages)
 	g->pages += pages;
 	g->fresh = true;
 	if (vms_mutated(VMS_MUTATION_ONE_PIECE))
-		vms_gather_va(g, node_va(node));
+		vms_gather_va(g, vms_node_va(node));
 	else if (!vms_mutated(VMS_MUTATION_KEEP_TABLE))
 		g->full = true;
 }
@@ -181,21 +171,21 @@ void vms_gather_va(struct vms_gather *g, u64 va)
 /**
  * struct vms_shootdown - one shootdown; on the initiator's stack
  * @space:	whose translations
+ * @op:		number of the cursor, in traces
  * @only:	CPUs that are not left out, or NULL
  * @va:		addresses in the pages to flush
  * @nr_va:	how many
  * @full:	flush everything instead
- * @pages:	4 KiB pages that await it
  * @sent:	CPUs interrupted
  * @sent_at:	when the interrupts were sent
  */
 struct vms_shootdown {
 	struct vms_space *space;
+	u64 op;
 	const struct cpumask *only;
 	const u64 *va;
 	unsigned int nr_va;
 	bool full;
-	u64 pages;
 	unsigned int sent;
 	u64 sent_at;
 };
@@ -223,10 +213,14 @@ static bool shootdown_target(int cpu, void *info)
 	return true;
 }
 
+static u64 flushed_va(const struct vms_shootdown *s, unsigned int i)
+{
+	return s->va[i] + (vms_mutated(VMS_MUTATION_WRONG_PAGE) ? VMS_PAGE_SIZE : 0);
+}
+
 static void flush_here(const struct vms_shootdown *s)
 {
 	struct vms_counters *counters = this_cpu_ptr(s->space->counters);
-	u64 wrong = vms_mutated(VMS_MUTATION_WRONG_PAGE) ? VMS_PAGE_SIZE : 0;
 	unsigned int i;
 
 	if (s->full) {
@@ -234,10 +228,18 @@ static void flush_here(const struct vms_shootdown *s)
 		counters->full++;
 	} else {
 		for (i = 0; i < s->nr_va; i++)
-			vms_mmu_flush_page(s->va[i] + wrong);
+			vms_mmu_flush_page(flushed_va(s, i));
 		counters->pages += s->nr_va;
 	}
 	counters->flushed++;
+}
+
+static void step_ack_shootdown_ipi(const struct vms_shootdown *s, bool flushed)
+{
+	unsigned int nr = flushed && !s->full ? s->nr_va : 0;
+
+	trace_ack_shootdown_ipi(s->space->number, s->op, nr, nr ? flushed_va(s, 0) : 0,
+				flushed && s->full);
 }
 
 /* On each target, in the interrupt. */
@@ -245,18 +247,20 @@ static void shootdown_ipi(void *info)
 {
 	struct vms_shootdown *s = info;
 	struct vms_counters *counters = this_cpu_ptr(s->space->counters);
+	bool flush;
 
 	vms_histogram_add(&counters->times[VMSPACE_TIME_ENTERED],
 			  ktime_get_mono_fast_ns() - s->sent_at);
 	/* Left since it was found in the set, and flushed in doing so? */
-	if (vms_mmu_entered(&s->space->mmu) && !vms_mutated(VMS_MUTATION_ACK_FIRST)) {
+	flush = vms_mmu_entered(&s->space->mmu) && !vms_mutated(VMS_MUTATION_ACK_FIRST);
+	if (flush) {
 		flush_here(s);
 		vms_histogram_add(&counters->times[VMSPACE_TIME_FLUSHED],
 				  ktime_get_mono_fast_ns() - s->sent_at);
 	}
 	/* Flushed before, acknowledged by the return from here (S69). */
 	counters->acked++;
-	trace_ack_shootdown_ipi(s->space->number, s->nr_va, s->full);
+	step_ack_shootdown_ipi(s, flush);
 }
 
 /* The numbers of the CPU that sent; it may have changed since, and be interrupted. */
@@ -273,6 +277,16 @@ static void count_initiated(const struct vms_shootdown *s)
 	put_cpu_ptr(s->space->counters);
 }
 
+static void step_initiate_shootdown(const struct vms_shootdown *s)
+{
+	unsigned int i;
+
+	if (trace_shootdown_page_enabled() && !s->full)
+		for (i = 0; i < s->nr_va; i++)
+			trace_shootdown_page(s->space->number, s->op, s->va[i]);
+	trace_initiate_shootdown(s->space->number, s->op, s->full ? 0 : s->nr_va, s->full, s->only);
+}
+
 static void shootdown(struct vms_shootdown *s)
 {
 	struct vms_space *space = s->space;
@@ -282,7 +296,7 @@ static void shootdown(struct vms_shootdown *s)
 	 * barrier in vms_mmu_enter().
 	 */
 	smp_mb();
-	trace_initiate_shootdown(space->number, s->nr_va, s->full, s->pages);
+	step_initiate_shootdown(s);
 	s->sent_at = ktime_get_mono_fast_ns();
 	on_each_cpu_cond_mask(shootdown_target, shootdown_ipi, s, true, space->mmu.inside);
 	/* All have acknowledged. */
@@ -290,7 +304,7 @@ static void shootdown(struct vms_shootdown *s)
 		count_initiated(s);
 		atomic64_inc(&space->shootdowns);
 	}
-	trace_end_shootdown(space->number, s->sent);
+	trace_end_shootdown(space->number, s->op, s->sent);
 }
 
 /* A shootdown of the CPUs that a gather is for. */
@@ -325,7 +339,7 @@ static void gather_shootdown(const struct vms_gather *g, struct vms_shootdown *s
  */
 void vms_flush_page(struct vms_space *space, const struct vms_gather *g, u64 va)
 {
-	struct vms_shootdown s = { .space = space, .va = &va, .nr_va = 1 };
+	struct vms_shootdown s = { .space = space, .op = g->op, .va = &va, .nr_va = 1 };
 
 	gather_shootdown(g, &s);
 }
@@ -383,10 +397,21 @@ static unsigned int release_tables(struct vms_space *space, struct list_head *ta
 	return nr;
 }
 
+static unsigned int list_count(const struct list_head *list)
+{
+	const struct list_head *link;
+	unsigned int nr = 0;
+
+	list_for_each(link, list)
+		nr++;
+	return nr;
+}
+
 /* All that a gather held; returns the number of table pages. */
 static unsigned int gather_release(struct vms_space *space, struct vms_gather *g)
 {
-	trace_release(space->number, g->pages);
+	if (trace_release_enabled() && (g->pages || !list_empty(&g->tables)))
+		trace_release(space->number, g->op, g->pages, list_count(&g->tables));
 	release_leaves(space, g->leaves, g->nr_leaves);
 	release_batches(space, &g->batches);
 	return release_tables(space, &g->tables);
@@ -488,10 +513,10 @@ void vms_flush(struct vms_space *space, struct vms_gather *g, struct vms_flushed
 {
 	struct vms_shootdown s = {
 		.space = space,
+		.op = g->op,
 		.va = g->va,
 		.nr_va = g->nr_va,
 		.full = g->full,
-		.pages = g->pages,
 	};
 	bool due = g->nr_va || g->full;
 

@@ -43,6 +43,7 @@ static inline bool vms_how_lab(enum vms_how how)
  * @full:	flush everything
  * @fresh:	something was gathered since this was last cleared
  * @how:	the way that it shall be flushed
+ * @op:		number of the cursor whose it is, in traces
  * @nr_leaves:	leaves in @leaves
  * @pages:	4 KiB pages held back
  * @tables:	struct vms_node, each with all that was below it
@@ -56,6 +57,7 @@ struct vms_gather {
 	bool full;
 	bool fresh;
 	enum vms_how how;
+	u64 op;
 	unsigned int nr_leaves;
 	u64 pages;
 	struct list_head tables;

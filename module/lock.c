@@ -174,11 +174,13 @@ static bool node_try_lock(struct vms_node *node)
 }
 
 /* Take an empty table out. The caller owns it and its parent. */
-static void node_take_out(struct vms_node *node, struct vms_gather *g)
+static void node_take_out(struct vms_node *node, const struct vms_unlock *u)
 {
-	vms_node_unlink(node, 0);
+	u64 old = vms_node_unlink(node, 0);
+
+	u->wrote(u, vms_node_va(node), node->level + 1, old, 0);
 	vms_node_disown(node);
-	vms_gather_table(g, node, 0);
+	vms_gather_table(u->g, node, 0);
 }
 
 static struct vms_node *node_child(const struct vms_node *node, unsigned int index)
@@ -189,7 +191,7 @@ static struct vms_node *node_child(const struct vms_node *node, unsigned int ind
 }
 
 /* Take out the empty children, that nobody owns, of a node that the caller owns. */
-static void node_sweep(struct vms_node *node, struct vms_gather *g)
+static void node_sweep(struct vms_node *node, const struct vms_unlock *u)
 {
 	/* The upper half of the root is the kernel's own. */
 	unsigned int i, end = node->parent ? VMS_ENTRIES : VMS_ENTRIES / 2;
@@ -207,7 +209,7 @@ static void node_sweep(struct vms_node *node, struct vms_gather *g)
 			child->owned = true;
 		spin_unlock(&child->lock);
 		if (take)
-			node_take_out(child, g);
+			node_take_out(child, u);
 	}
 }
 
@@ -273,7 +275,7 @@ static void node_release(struct vms_node *node, const struct vms_unlock *u)
 		parent = node->parent;
 		while (parent && !node->count && list_empty(&node->waiters) &&
 		       node_try_lock(parent)) {
-			node_take_out(node, u->g);
+			node_take_out(node, u);
 			node = parent;
 			parent = node->parent;
 		}
@@ -282,7 +284,7 @@ static void node_release(struct vms_node *node, const struct vms_unlock *u)
 		if (next == SWEEP_PARENT)
 			node = parent;
 		if (next != DONE)
-			node_sweep(node, u->g);
+			node_sweep(node, u);
 	} while (next != DONE);
 }
 
@@ -396,7 +398,7 @@ static struct vms_node *lock_lowest(struct vms_pt *pt, u64 start, u64 last, unsi
  * @end:	first address after it
  * @level:	of the largest leaves that will be placed, 1 to 3
  * @nonblock:	do not wait
- * @u:		how to flush
+ * @u:		how to flush, and who to tell
  *
  * Makes the tables down to the covering node. That is the lowest table that
  * covers the range, but none below @level: a range of exactly one entry of an
@@ -437,6 +439,8 @@ retry:
 		if (ret)
 			goto release;
 		child = vms_node_link(&reserve, node, index);
+		u->wrote(u, vms_slot_start(start, node->level), node->level, 0,
+			 node->table[index]);
 		node_release(node, u);
 		node = child;
 	}
@@ -454,7 +458,7 @@ release:
  * @top:	its covering node
  * @start:	first address
  * @end:	first address after it
- * @u:		how to flush
+ * @u:		how to flush, and who to tell
  *
  * Context: any task, not only the one that locked it; may sleep.
  */

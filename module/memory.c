@@ -491,6 +491,18 @@ static struct page *memory_page(const struct vms_memory *mem, u64 index)
 }
 
 /**
+ * vms_memory_frame - where a page of a memory object is
+ * @mem:	the object
+ * @index:	the page, less than its size
+ *
+ * Return: a physical address.
+ */
+u64 vms_memory_frame(const struct vms_memory *mem, u64 index)
+{
+	return page_to_phys(memory_page(mem, index));
+}
+
+/**
  * vms_memory_leaf_level - how large a leaf can map a part of a memory object
  * @mem:	the object
  * @index:	its first 4 KiB page, less than its size

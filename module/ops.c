@@ -413,7 +413,8 @@ static int op_protect(struct vms_store *store, struct vmspace_op *op)
 }
 
 /* Tell the next mapping. 1 if there was one, 0 if not, or an error number. */
-static int enumerate_one(struct vms_cursor *c, struct vmspace_mapping __user *user, u32 clear)
+static int enumerate_one(struct vms_cursor *c, struct vmspace_mapping __user *user, u32 clear,
+			 u64 *pages)
 {
 	u64 va = c->va;
 	struct vmspace_mapping mapping;
@@ -432,6 +433,7 @@ static int enumerate_one(struct vms_cursor *c, struct vmspace_mapping __user *us
 		.prop = vms_entry_prop(m.entry),
 		.cache = vms_entry_cache(m.entry),
 	};
+	*pages += (m.end - m.start) >> VMS_PAGE_SHIFT;
 	if (copy_to_user(user, &mapping, sizeof(mapping))) {
 		c->va = va;
 		return -EFAULT;
@@ -444,7 +446,7 @@ static int op_enumerate(struct vms_store *store, struct vmspace_op *op)
 	struct vmspace_mapping __user *user = u64_to_user_ptr(op->enumerate.addr);
 	const u32 harvest = VMSPACE_PROP_ACCESSED | VMSPACE_PROP_DIRTY;
 	struct vms_cursor *c;
-	u64 found = 0;
+	u64 found = 0, pages = 0;
 	int ret;
 
 	if ((op->enumerate.clear & ~harvest) || !op->enumerate.count)
@@ -456,17 +458,18 @@ static int op_enumerate(struct vms_store *store, struct vmspace_op *op)
 	if (ret)
 		goto unlock;
 	if (op->enumerate.clear)
-		vms_cursor_harvest(c, how_of(op->flags));
+		vms_cursor_harvest(c, op->enumerate.clear, how_of(op->flags));
 	ret = 1;
 	while (ret > 0 && found < op->enumerate.count) {
-		ret = enumerate_one(c, user + found, op->enumerate.clear);
+		ret = enumerate_one(c, user + found, op->enumerate.clear, &pages);
 		if (ret > 0)
 			found++;
 		if (fatal_signal_pending(current))
 			ret = -EINTR;
 		cond_resched();
 	}
-	vms_cursor_settle(c);
+	if (op->enumerate.clear)
+		vms_cursor_settle(c, pages);
 	op->enumerate.found = found;
 unlock:
 	op->enumerate.va = c->va;

@@ -230,12 +230,29 @@ struct vms_node *vms_node_split(struct vms_reserve *r, struct vms_node *parent, 
  *
  * The pages may still be in the paging-structure caches of CPUs: they must go
  * through a gather before they are freed.
+ *
+ * Return: the entry that pointed to it.
  */
-void vms_node_unlink(struct vms_node *node, u64 entry)
+u64 vms_node_unlink(struct vms_node *node, u64 entry)
 {
-	xchg(&node->parent->table[node->index], entry);
+	u64 old = xchg(&node->parent->table[node->index], entry);
+
 	if (vms_entry_empty(entry))
 		node->parent->count--;
+	return old;
+}
+
+/**
+ * vms_node_va - the first address that a table spans
+ * @node: the caller owns it, or it is stray; those above are not freed before it
+ */
+u64 vms_node_va(const struct vms_node *node)
+{
+	u64 va = 0;
+
+	for (; node->parent; node = node->parent)
+		va += node->index * vms_level_size(node->level + 1);
+	return va;
 }
 
 /**

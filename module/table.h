@@ -120,7 +120,8 @@ void vms_reserve_drain(struct vms_reserve *r, struct vms_pt *pt);
 
 struct vms_node *vms_node_link(struct vms_reserve *r, struct vms_node *parent, unsigned int index);
 struct vms_node *vms_node_split(struct vms_reserve *r, struct vms_node *parent, unsigned int index);
-void vms_node_unlink(struct vms_node *node, u64 entry);
+u64 vms_node_unlink(struct vms_node *node, u64 entry);
+u64 vms_node_va(const struct vms_node *node);
 void vms_node_free_rcu(struct vms_pt *pt, struct vms_node *node);
 struct vms_node *vms_node_of(u64 entry);
 

@@ -79,67 +79,288 @@ TRACE_EVENT(op_end,
 		  __entry->result, __entry->w0, __entry->w1, __entry->w2)
 );
 
-TRACE_EVENT(initiate_shootdown,
-	TP_PROTO(int space, unsigned int nr_va, bool full, u64 pages),
-	TP_ARGS(space, nr_va, full, pages),
+/*
+ * The steps of operations on page tables, under the specification's names (see
+ * Documentation/specification.rst).  An operation is known by its cursor's
+ * number: a cursor carries out one at a time.
+ */
+DECLARE_EVENT_CLASS(vms_range,
+	TP_PROTO(int space, u64 op, u64 start, u64 end),
+	TP_ARGS(space, op, start, end),
 	TP_STRUCT__entry(
 		__field(int, space)
-		__field(unsigned int, nr_va)
-		__field(bool, full)
+		__field(u64, op)
+		__field(u64, start)
+		__field(u64, end)
+	),
+	TP_fast_assign(
+		__entry->space = space;
+		__entry->op = op;
+		__entry->start = start;
+		__entry->end = end;
+	),
+	TP_printk("space=%d op=%llu start=0x%llx end=0x%llx", __entry->space, __entry->op,
+		  __entry->start, __entry->end)
+);
+
+/* Begins to wait for a range. */
+DEFINE_EVENT(vms_range, cursor_open,
+	TP_PROTO(int space, u64 op, u64 start, u64 end), TP_ARGS(space, op, start, end));
+/* Owns it. */
+DEFINE_EVENT(vms_range, cursor_lock,
+	TP_PROTO(int space, u64 op, u64 start, u64 end), TP_ARGS(space, op, start, end));
+/* Gives it up, or did not get it. */
+DEFINE_EVENT(vms_range, cursor_drop,
+	TP_PROTO(int space, u64 op, u64 start, u64 end), TP_ARGS(space, op, start, end));
+
+TRACE_EVENT(map_start,
+	TP_PROTO(int space, u64 op, u64 va, u64 size, u64 frame, u32 prop, u32 cache, u32 level,
+		 bool replace),
+	TP_ARGS(space, op, va, size, frame, prop, cache, level, replace),
+	TP_STRUCT__entry(
+		__field(int, space)
+		__field(u64, op)
+		__field(u64, va)
+		__field(u64, size)
+		__field(u64, frame)
+		__field(u32, prop)
+		__field(u32, cache)
+		__field(u32, level)
+		__field(u32, replace)
+	),
+	TP_fast_assign(
+		__entry->space = space;
+		__entry->op = op;
+		__entry->va = va;
+		__entry->size = size;
+		__entry->frame = frame;
+		__entry->prop = prop;
+		__entry->cache = cache;
+		__entry->level = level;
+		__entry->replace = replace;
+	),
+	/* The frame is that of the first page. */
+	TP_printk("space=%d op=%llu va=0x%llx size=0x%llx frame=0x%llx prop=0x%x cache=%u level=%u replace=%u",
+		  __entry->space, __entry->op, __entry->va, __entry->size, __entry->frame,
+		  __entry->prop, __entry->cache, __entry->level, __entry->replace)
+);
+
+TRACE_EVENT(unmap_start,
+	TP_PROTO(int space, u64 op, u64 va, u64 size),
+	TP_ARGS(space, op, va, size),
+	TP_STRUCT__entry(
+		__field(int, space)
+		__field(u64, op)
+		__field(u64, va)
+		__field(u64, size)
+	),
+	TP_fast_assign(
+		__entry->space = space;
+		__entry->op = op;
+		__entry->va = va;
+		__entry->size = size;
+	),
+	TP_printk("space=%d op=%llu va=0x%llx size=0x%llx", __entry->space, __entry->op,
+		  __entry->va, __entry->size)
+);
+
+TRACE_EVENT(protect_start,
+	TP_PROTO(int space, u64 op, u64 va, u64 size, u32 clear, u32 set),
+	TP_ARGS(space, op, va, size, clear, set),
+	TP_STRUCT__entry(
+		__field(int, space)
+		__field(u64, op)
+		__field(u64, va)
+		__field(u64, size)
+		__field(u32, clear)
+		__field(u32, set)
+	),
+	TP_fast_assign(
+		__entry->space = space;
+		__entry->op = op;
+		__entry->va = va;
+		__entry->size = size;
+		__entry->clear = clear;
+		__entry->set = set;
+	),
+	TP_printk("space=%d op=%llu va=0x%llx size=0x%llx clear=0x%x set=0x%x", __entry->space,
+		  __entry->op, __entry->va, __entry->size, __entry->clear, __entry->set)
+);
+
+DECLARE_EVENT_CLASS(vms_op_step,
+	TP_PROTO(int space, u64 op),
+	TP_ARGS(space, op),
+	TP_STRUCT__entry(
+		__field(int, space)
+		__field(u64, op)
+	),
+	TP_fast_assign(
+		__entry->space = space;
+		__entry->op = op;
+	),
+	TP_printk("space=%d op=%llu", __entry->space, __entry->op)
+);
+
+/* The table may be written from here on. */
+DEFINE_EVENT(vms_op_step, map_op_start, TP_PROTO(int space, u64 op), TP_ARGS(space, op));
+DEFINE_EVENT(vms_op_step, unmap_op_start, TP_PROTO(int space, u64 op), TP_ARGS(space, op));
+DEFINE_EVENT(vms_op_step, unmap_op_end, TP_PROTO(int space, u64 op), TP_ARGS(space, op));
+DEFINE_EVENT(vms_op_step, protect_op_start, TP_PROTO(int space, u64 op), TP_ARGS(space, op));
+DEFINE_EVENT(vms_op_step, protect_op_end, TP_PROTO(int space, u64 op), TP_ARGS(space, op));
+
+DECLARE_EVENT_CLASS(vms_op_end,
+	TP_PROTO(int space, u64 op, u64 va, u64 pages, int result),
+	TP_ARGS(space, op, va, pages, result),
+	TP_STRUCT__entry(
+		__field(int, space)
+		__field(u64, op)
+		__field(u64, va)
 		__field(u64, pages)
+		__field(int, result)
 	),
 	TP_fast_assign(
 		__entry->space = space;
-		__entry->nr_va = nr_va;
-		__entry->full = full;
+		__entry->op = op;
+		__entry->va = va;
 		__entry->pages = pages;
+		__entry->result = result;
 	),
-	TP_printk("space=%d flush=%u full=%d pages=%llu", __entry->space,
-		  __entry->nr_va, __entry->full, __entry->pages)
+	/* The address that it came to, and the 4 KiB pages that it found on the way. */
+	TP_printk("space=%d op=%llu va=0x%llx pages=%llu result=%d", __entry->space, __entry->op,
+		  __entry->va, __entry->pages, __entry->result)
 );
 
-TRACE_EVENT(ack_shootdown_ipi,
-	TP_PROTO(int space, unsigned int nr_va, bool full),
-	TP_ARGS(space, nr_va, full),
+DEFINE_EVENT(vms_op_end, map_end,
+	TP_PROTO(int space, u64 op, u64 va, u64 pages, int result),
+	TP_ARGS(space, op, va, pages, result));
+DEFINE_EVENT(vms_op_end, unmap_end,
+	TP_PROTO(int space, u64 op, u64 va, u64 pages, int result),
+	TP_ARGS(space, op, va, pages, result));
+DEFINE_EVENT(vms_op_end, protect_end,
+	TP_PROTO(int space, u64 op, u64 va, u64 pages, int result),
+	TP_ARGS(space, op, va, pages, result));
+
+/* An entry of a table, as it was and as it is. A and D may change at any time. */
+TRACE_EVENT(entry_write,
+	TP_PROTO(int space, u64 op, u64 va, u32 level, u64 old, u64 new),
+	TP_ARGS(space, op, va, level, old, new),
 	TP_STRUCT__entry(
 		__field(int, space)
-		__field(unsigned int, nr_va)
-		__field(bool, full)
+		__field(u64, op)
+		__field(u64, va)
+		__field(u32, level)
+		__field(u64, old)
+		__field(u64, new)
 	),
 	TP_fast_assign(
 		__entry->space = space;
+		__entry->op = op;
+		__entry->va = va;
+		__entry->level = level;
+		__entry->old = old;
+		__entry->new = new;
+	),
+	TP_printk("space=%d op=%llu va=0x%llx level=%u old=0x%llx new=0x%llx", __entry->space,
+		  __entry->op, __entry->va, __entry->level, __entry->old, __entry->new)
+);
+
+/* A page that the shootdown that is initiated next is for. */
+TRACE_EVENT(shootdown_page,
+	TP_PROTO(int space, u64 op, u64 va),
+	TP_ARGS(space, op, va),
+	TP_STRUCT__entry(
+		__field(int, space)
+		__field(u64, op)
+		__field(u64, va)
+	),
+	TP_fast_assign(
+		__entry->space = space;
+		__entry->op = op;
+		__entry->va = va;
+	),
+	TP_printk("space=%d op=%llu va=0x%llx", __entry->space, __entry->op, __entry->va)
+);
+
+TRACE_EVENT(initiate_shootdown,
+	TP_PROTO(int space, u64 op, unsigned int nr_va, bool full, bool partial),
+	TP_ARGS(space, op, nr_va, full, partial),
+	TP_STRUCT__entry(
+		__field(int, space)
+		__field(u64, op)
+		__field(u32, nr_va)
+		__field(u32, full)
+		__field(u32, partial)
+	),
+	TP_fast_assign(
+		__entry->space = space;
+		__entry->op = op;
 		__entry->nr_va = nr_va;
 		__entry->full = full;
+		__entry->partial = partial;
 	),
-	TP_printk("space=%d flush=%u full=%d", __entry->space, __entry->nr_va, __entry->full)
+	/* Partial: some CPUs may be left out, in a LAB space. */
+	TP_printk("space=%d op=%llu flush=%u full=%u partial=%u", __entry->space, __entry->op,
+		  __entry->nr_va, __entry->full, __entry->partial)
 );
 
-TRACE_EVENT(end_shootdown,
-	TP_PROTO(int space, unsigned int sent),
-	TP_ARGS(space, sent),
+/* On the CPU that was interrupted: what it really flushed, if it was inside. */
+TRACE_EVENT(ack_shootdown_ipi,
+	TP_PROTO(int space, u64 op, unsigned int nr_va, u64 first_va, bool full),
+	TP_ARGS(space, op, nr_va, first_va, full),
 	TP_STRUCT__entry(
 		__field(int, space)
-		__field(unsigned int, sent)
+		__field(u64, op)
+		__field(u32, nr_va)
+		__field(u64, first_va)
+		__field(u32, full)
 	),
 	TP_fast_assign(
 		__entry->space = space;
+		__entry->op = op;
+		__entry->nr_va = nr_va;
+		__entry->first_va = first_va;
+		__entry->full = full;
+	),
+	TP_printk("space=%d op=%llu flushed=%u first=0x%llx full=%u", __entry->space,
+		  __entry->op, __entry->nr_va, __entry->first_va, __entry->full)
+);
+
+/* All have acknowledged. */
+TRACE_EVENT(end_shootdown,
+	TP_PROTO(int space, u64 op, unsigned int sent),
+	TP_ARGS(space, op, sent),
+	TP_STRUCT__entry(
+		__field(int, space)
+		__field(u64, op)
+		__field(u32, sent)
+	),
+	TP_fast_assign(
+		__entry->space = space;
+		__entry->op = op;
 		__entry->sent = sent;
 	),
-	TP_printk("space=%d sent=%u", __entry->space, __entry->sent)
+	TP_printk("space=%d op=%llu sent=%u", __entry->space, __entry->op, __entry->sent)
 );
 
+/* What an operation removed goes back to the system. */
 TRACE_EVENT(release,
-	TP_PROTO(int space, u64 pages),
-	TP_ARGS(space, pages),
+	TP_PROTO(int space, u64 op, u64 pages, unsigned int tables),
+	TP_ARGS(space, op, pages, tables),
 	TP_STRUCT__entry(
 		__field(int, space)
+		__field(u64, op)
 		__field(u64, pages)
+		__field(u32, tables)
 	),
 	TP_fast_assign(
 		__entry->space = space;
+		__entry->op = op;
 		__entry->pages = pages;
+		__entry->tables = tables;
 	),
-	TP_printk("space=%d pages=%llu", __entry->space, __entry->pages)
+	/* Tables at the top of what was unlinked, each with all below it. */
+	TP_printk("space=%d op=%llu pages=%llu tables=%u", __entry->space, __entry->op,
+		  __entry->pages, __entry->tables)
 );
 
 TRACE_EVENT(access,

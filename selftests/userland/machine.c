@@ -163,6 +163,11 @@ static struct object *object_of(const struct vms_memory *mem)
 	return container_of(mem, struct object, mem);
 }
 
+u64 vms_memory_frame(const struct vms_memory *mem, u64 index)
+{
+	return object_pa(object_of(mem), index);
+}
+
 unsigned int vms_memory_leaf_level(const struct vms_memory *mem, u64 index)
 {
 	unsigned int level = 1 + mem->order / VMS_INDEX_BITS;

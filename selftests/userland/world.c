@@ -339,9 +339,9 @@ static void step_next(struct world *w, unsigned int i, struct choice *ch)
 	bool defer = one_in(ch, 4);
 
 	snprintf(check_context, sizeof(check_context), "next at %llx clear %x", w->va[i], clear);
-	vms_cursor_harvest(c, defer ? VMS_DEFER : VMS_NOW);
+	vms_cursor_harvest(c, clear, defer ? VMS_DEFER : VMS_NOW);
 	CHECK("next", !vms_cursor_next(c, clear, &m), "failed");
-	vms_cursor_settle(c);
+	vms_cursor_settle(c, 0);
 	if (!m.entry) {
 		CHECK("next", !next || next->start >= c->end || w->va[i] == c->end,
 		      "missed %llx", (u64)next->start);

@@ -273,6 +273,9 @@ static inline void list_add_tail(struct list_head *new, struct list_head *head)
 	stub_list_insert(new, head->prev, head);
 }
 
+#define list_for_each(pos, head)					\
+	for ((pos) = (head)->next; (pos) != (head); (pos) = (pos)->next)
+
 /* The list that was @head is not used again. */
 static inline void list_splice(struct list_head *list, struct list_head *head)
 {
@@ -520,6 +523,9 @@ typedef struct cpumask *cpumask_var_t;
 /* Threads that share a CPU take turns. */
 #define get_cpu_ptr(p)		(pthread_mutex_lock(&stub_cpus[stub_self.cpu]), this_cpu_ptr(p))
 #define put_cpu_ptr(p)		((void)(p), pthread_mutex_unlock(&stub_cpus[stub_self.cpu]))
+#define DEFINE_PER_CPU(type, name) type name[STUB_CPUS]
+#define this_cpu_inc_return(x)	__atomic_add_fetch(&(x)[stub_self.cpu], 1, __ATOMIC_RELAXED)
+#define nr_cpu_ids		STUB_CPUS
 #define cpumask_available(mask)	((mask) != NULL)
 #define cpumask_copy(to, from)	(*(to) = *(from))
 #define cpumask_of(cpu)		(&(const struct cpumask) { 1UL << (cpu) })
@@ -581,6 +587,11 @@ static inline int param_set_uint_minmax(const char *val, const struct kernel_par
 #define TP_PROTO(args...)	args
 #define TRACE_DEFINE_ENUM(x)
 #define TRACE_EVENT(name, proto, rest...)				\
-	static inline void trace_##name(proto) { }
+	static inline void trace_##name(proto) { }			\
+	static inline bool trace_##name##_enabled(void) { return false; }
+#define DECLARE_EVENT_CLASS(name, rest...)
+#define DEFINE_EVENT(class, name, proto, rest...)			\
+	TRACE_EVENT(name, PARAMS(proto))
+#define PARAMS(args...)		args
 
 #endif /* VMS_STUB_H */
