@@ -683,7 +683,7 @@ int vms_cursor_map(struct vms_cursor *c, const struct vms_map *map, enum vms_how
 	struct vms_reserve reserve;
 	struct vms_piece piece;
 	struct vms_need need;
-	u64 done;
+	u64 done, start = c->va;
 	int ret;
 
 	if (map->pages > (c->end - c->va) >> VMS_PAGE_SHIFT)
@@ -694,7 +694,7 @@ int vms_cursor_map(struct vms_cursor *c, const struct vms_map *map, enum vms_how
 	ret = map_plan(c, map, &need);
 	if (ret == -EEXIST) {
 		step_map_start(c, map);
-		step_map_end(c, 0, ret);
+		ret = step_map_end(c, (struct vms_ended) { .start = c->va, .result = ret });
 	}
 	if (ret)
 		return ret;
@@ -721,8 +721,7 @@ int vms_cursor_map(struct vms_cursor *c, const struct vms_map *map, enum vms_how
 	c->va += done << VMS_PAGE_SHIFT;
 	vms_reserve_drain(&reserve, &c->space->pt);
 	cursor_settle(c);
-	step_map_end(c, done, ret);
-	return ret;
+	return step_map_end(c, (struct vms_ended) { start, done, ret, map });
 }
 
 /**
@@ -823,6 +822,7 @@ static int unmap_node(struct vms_unmap *u, struct vms_node *node)
 int vms_cursor_unmap(struct vms_cursor *c, u64 len, enum vms_how how, u64 *pages)
 {
 	struct vms_unmap u = { .c = c, .end = c->va + len };
+	u64 start = c->va;
 	int ret = cursor_check_len(c, len);
 
 	*pages = 0;
@@ -836,8 +836,7 @@ int vms_cursor_unmap(struct vms_cursor *c, u64 len, enum vms_how how, u64 *pages
 	*pages = u.pages;
 	step_unmap_op_end(c);
 	cursor_settle(c);
-	step_unmap_end(c, u.pages, ret);
-	return ret;
+	return step_unmap_end(c, (struct vms_ended) { start, u.pages, ret, NULL });
 }
 
 /* Change a mapping at @va; returns what it was. */
@@ -915,7 +914,7 @@ int vms_cursor_protect_next(struct vms_cursor *c, u64 len, u32 clear, u32 set, e
 			    struct vms_mapping *m)
 {
 	struct vms_walk w;
-	u64 end = c->va + len;
+	u64 start = c->va, end = c->va + len;
 	int ret = cursor_check_len(c, len);
 
 	if (ret)
@@ -945,8 +944,11 @@ int vms_cursor_protect_next(struct vms_cursor *c, u64 len, u32 clear, u32 set, e
 end:
 	step_protect_op_end(c);
 	cursor_settle(c);
-	step_protect_end(c, ret ? 0 : (m->end - m->start) >> VMS_PAGE_SHIFT, ret);
-	return ret;
+	return step_protect_end(c, (struct vms_ended) {
+		.start = start,
+		.pages = ret ? 0 : (m->end - m->start) >> VMS_PAGE_SHIFT,
+		.result = ret,
+	});
 }
 
 static int protect_check_write(struct vms_cursor *c, u64 end)
@@ -983,7 +985,7 @@ int vms_cursor_protect(struct vms_cursor *c, u64 len, u32 clear, u32 set, enum v
 		       u64 *pages)
 {
 	struct vms_walk w;
-	u64 end = c->va + len;
+	u64 start = c->va, end = c->va + len;
 	int ret = cursor_check_len(c, len);
 	bool more;
 
@@ -1012,8 +1014,7 @@ int vms_cursor_protect(struct vms_cursor *c, u64 len, u32 clear, u32 set, enum v
 settle:
 	step_protect_op_end(c);
 	cursor_settle(c);
-	step_protect_end(c, *pages, ret);
-	return ret;
+	return step_protect_end(c, (struct vms_ended) { start, *pages, ret, NULL });
 }
 
 /**
@@ -1031,13 +1032,16 @@ void vms_cursor_harvest(struct vms_cursor *c, u32 clear, enum vms_how how)
 /**
  * vms_cursor_settle - after them
  * @c:		the cursor
+ * @start:	where the cursor was before them
  * @pages:	4 KiB pages that they found
+ *
+ * Return: 0 or -EUCLEAN.
  */
-void vms_cursor_settle(struct vms_cursor *c, u64 pages)
+int vms_cursor_settle(struct vms_cursor *c, u64 start, u64 pages)
 {
 	step_protect_op_end(c);
 	cursor_settle(c);
-	step_protect_end(c, pages, 0);
+	return step_protect_end(c, (struct vms_ended) { start, pages, 0, NULL });
 }
 
 /**

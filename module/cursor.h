@@ -71,7 +71,7 @@ int vms_cursor_protect(struct vms_cursor *c, u64 len, u32 clear, u32 set, enum v
 		       u64 *pages);
 int vms_cursor_set_targets(struct vms_cursor *c, const struct cpumask *mask);
 void vms_cursor_harvest(struct vms_cursor *c, u32 clear, enum vms_how how);
-void vms_cursor_settle(struct vms_cursor *c, u64 pages);
+int vms_cursor_settle(struct vms_cursor *c, u64 start, u64 pages);
 void vms_cursor_flush(struct vms_cursor *c, struct vms_flushed *flushed);
 
 #endif /* VMS_CURSOR_H */

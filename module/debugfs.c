@@ -6,12 +6,14 @@
  * entries	every entry that is not empty, bit for bit, for tests
  * cpus		the CPUs of the space and what they did
  * times	how long that took
+ * audit	of a CHECKED space, what was checked and found
  *
  * The tables are walked under RCU, an entry at a time: what is printed is
  * exact when nobody changes the space meanwhile.
  */
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
+#include "audit.h"
 #include "compat.h"
 #include "debugfs.h"
 #include "resident.h"
@@ -229,6 +231,13 @@ static int times_show(struct seq_file *s, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(times);
 
+static int audit_show(struct seq_file *s, void *unused)
+{
+	vms_audit_show(s, s->private);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(audit);
+
 /**
  * vms_debugfs_add - show a space
  * @space: its number and page table are set up
@@ -247,6 +256,8 @@ struct dentry *vms_debugfs_add(struct vms_space *space)
 	debugfs_create_file("entries", 0400, dir, space, &entries_fops);
 	debugfs_create_file("cpus", 0400, dir, space, &cpus_fops);
 	debugfs_create_file("times", 0400, dir, space, &times_fops);
+	if (space->audit)
+		debugfs_create_file("audit", 0400, dir, space, &audit_fops);
 	return dir;
 }
 

@@ -26,7 +26,7 @@
 #include "memory.h"
 #include "mutation.h"
 #include "space.h"
-#include "trace.h"
+#include "step.h"
 
 /* Linux's own ceiling is 33. */
 unsigned int vms_flush_ceiling = 33;
@@ -68,6 +68,7 @@ static void gather_empty(struct vms_gather *g)
 {
 	g->nr_va = 0;
 	g->full = false;
+	g->held = false;
 	g->fresh = false;
 	g->nr_leaves = 0;
 	g->pages = 0;
@@ -128,6 +129,7 @@ void vms_gather_leaf(struct vms_gather *g, u64 entry, unsigned int level)
 
 		batch->leaves[batch->nr++] = entry;
 	}
+	g->held |= !vms_entry_present(entry);
 	g->pages += vms_level_size(level) >> VMS_PAGE_SHIFT;
 	g->fresh = true;
 }
@@ -168,6 +170,9 @@ void vms_gather_va(struct vms_gather *g, u64 va)
 		g->va[g->nr_va++] = va;
 }
 
+/* What a shootdown is for, as in the specification (spec/monitor.h). */
+enum vms_scope { VMS_SCOPE_GATHERED, VMS_SCOPE_PAGE, VMS_SCOPE_PARTIAL };
+
 /**
  * struct vms_shootdown - one shootdown; on the initiator's stack
  * @space:	whose translations
@@ -176,6 +181,8 @@ void vms_gather_va(struct vms_gather *g, u64 va)
  * @va:		addresses in the pages to flush
  * @nr_va:	how many
  * @full:	flush everything instead
+ * @scope:	what it is for
+ * @acks:	by CPU, what each did, in a CHECKED space; or NULL
  * @sent:	CPUs interrupted
  * @sent_at:	when the interrupts were sent
  */
@@ -186,6 +193,8 @@ struct vms_shootdown {
 	const u64 *va;
 	unsigned int nr_va;
 	bool full;
+	enum vms_scope scope;
+	struct vms_ack *acks;
 	unsigned int sent;
 	u64 sent_at;
 };
@@ -236,10 +245,20 @@ static void flush_here(const struct vms_shootdown *s)
 
 static void step_ack_shootdown_ipi(const struct vms_shootdown *s, bool flushed)
 {
-	unsigned int nr = flushed && !s->full ? s->nr_va : 0;
+	struct vms_ack ack = {
+		.acked = true,
+		.full = flushed && s->full,
+		.nr = flushed && !s->full ? s->nr_va : 0,
+	};
 
-	trace_ack_shootdown_ipi(s->space->number, s->op, nr, nr ? flushed_va(s, 0) : 0,
-				flushed && s->full);
+	if (ack.nr)
+		ack.first = flushed_va(s, 0);
+	trace_ack_shootdown_ipi(s->space->number, s->op, ack.nr, ack.first, ack.full);
+	if (!s->acks)
+		return;
+	if (vms_mmu_entered(&s->space->mmu))
+		vms_audit_probe(s->space, s->va, s->full ? 0 : s->nr_va, &ack);
+	s->acks[smp_processor_id()] = ack;
 }
 
 /* On each target, in the interrupt. */
@@ -277,26 +296,42 @@ static void count_initiated(const struct vms_shootdown *s)
 	put_cpu_ptr(s->space->counters);
 }
 
-static void step_initiate_shootdown(const struct vms_shootdown *s)
+static void step_initiate_shootdown(struct vms_shootdown *s)
 {
 	unsigned int i;
 
 	if (trace_shootdown_page_enabled() && !s->full)
 		for (i = 0; i < s->nr_va; i++)
 			trace_shootdown_page(s->space->number, s->op, s->va[i]);
-	trace_initiate_shootdown(s->space->number, s->op, s->full ? 0 : s->nr_va, s->full, s->only);
+	if (s->only)
+		s->scope = VMS_SCOPE_PARTIAL;
+	trace_initiate_shootdown(s->space->number, s->op, s->full ? 0 : s->nr_va, s->full,
+				 s->scope);
+	if (!step_checked(s->space))
+		return;
+	s->acks = kcalloc(nr_cpu_ids, sizeof(*s->acks), GFP_KERNEL_ACCOUNT);
+	vms_audit_initiate(s->space, s->op, s->va, s->nr_va, s->full, s->scope);
+}
+
+static void step_end_shootdown(const struct vms_shootdown *s)
+{
+	trace_end_shootdown(s->space->number, s->op, s->sent, step_ended(s->space));
+	if (!step_checked(s->space))
+		return;
+	vms_audit_end_shootdown(s->space, s->op, s->acks);
+	kfree(s->acks);
 }
 
 static void shootdown(struct vms_shootdown *s)
 {
 	struct vms_space *space = s->space;
 
+	step_initiate_shootdown(s);
 	/*
 	 * The entries were changed before the set is read; pairs with the
 	 * barrier in vms_mmu_enter().
 	 */
 	smp_mb();
-	step_initiate_shootdown(s);
 	s->sent_at = ktime_get_mono_fast_ns();
 	on_each_cpu_cond_mask(shootdown_target, shootdown_ipi, s, true, space->mmu.inside);
 	/* All have acknowledged. */
@@ -304,7 +339,7 @@ static void shootdown(struct vms_shootdown *s)
 		count_initiated(s);
 		atomic64_inc(&space->shootdowns);
 	}
-	trace_end_shootdown(space->number, s->op, s->sent);
+	step_end_shootdown(s);
 }
 
 /* A shootdown of the CPUs that a gather is for. */
@@ -339,7 +374,13 @@ static void gather_shootdown(const struct vms_gather *g, struct vms_shootdown *s
  */
 void vms_flush_page(struct vms_space *space, const struct vms_gather *g, u64 va)
 {
-	struct vms_shootdown s = { .space = space, .op = g->op, .va = &va, .nr_va = 1 };
+	struct vms_shootdown s = {
+		.space = space,
+		.op = g->op,
+		.va = &va,
+		.nr_va = 1,
+		.scope = VMS_SCOPE_PAGE,
+	};
 
 	gather_shootdown(g, &s);
 }
@@ -410,6 +451,8 @@ static unsigned int list_count(const struct list_head *list)
 /* All that a gather held; returns the number of table pages. */
 static unsigned int gather_release(struct vms_space *space, struct vms_gather *g)
 {
+	if (step_checked(space))
+		vms_audit_release(space, g->op);
 	if (trace_release_enabled() && (g->pages || !list_empty(&g->tables)))
 		trace_release(space->number, g->op, g->pages, list_count(&g->tables));
 	release_leaves(space, g->leaves, g->nr_leaves);
@@ -482,6 +525,9 @@ static bool quarantine(struct vms_space *space, struct vms_gather *g)
 	list_splice(&g->batches, &q->batches);
 	spin_unlock(&q->lock);
 	atomic64_add(g->pages, &space->deferred);
+	trace_quarantine(space->number, g->op, g->pages);
+	if (step_checked(space))
+		vms_audit_quarantine(space, g->op);
 	return true;
 }
 
@@ -516,9 +562,13 @@ void vms_flush(struct vms_space *space, struct vms_gather *g, struct vms_flushed
 		.op = g->op,
 		.va = g->va,
 		.nr_va = g->nr_va,
-		.full = g->full,
+		/*
+		 * In a LAB space nobody may have been told that a leaf is no longer
+		 * present: CPUs may go on using it.
+		 */
+		.full = g->full || (space->lab && g->held),
 	};
-	bool due = g->nr_va || g->full;
+	bool due = s.nr_va || s.full;
 
 	*flushed = (struct vms_flushed) {};
 	if (vms_mutated(VMS_MUTATION_FREE_FRAME) || vms_mutated(VMS_MUTATION_FREE_TABLE))

@@ -41,6 +41,7 @@ static inline bool vms_how_lab(enum vms_how how)
  * struct vms_gather - what was removed from a page table and not yet released
  * @nr_va:	pages to flush one by one
  * @full:	flush everything
+ * @held:	a leaf that was not present is among them
  * @fresh:	something was gathered since this was last cleared
  * @how:	the way that it shall be flushed
  * @op:		number of the cursor whose it is, in traces
@@ -55,6 +56,7 @@ static inline bool vms_how_lab(enum vms_how how)
 struct vms_gather {
 	unsigned int nr_va;
 	bool full;
+	bool held;
 	bool fresh;
 	enum vms_how how;
 	u64 op;
@@ -66,6 +68,15 @@ struct vms_gather {
 	u64 va[VMS_FLUSH_MAX];
 	u64 leaves[VMS_INLINE];
 };
+
+/**
+ * vms_gather_awaits - whether a flush is due
+ * @g: the gather
+ */
+static inline bool vms_gather_awaits(const struct vms_gather *g)
+{
+	return g->nr_va || g->full;
+}
 
 /**
  * struct vms_flushed - what a flush did

@@ -141,6 +141,7 @@ int vms_mmu_leave(struct vms_mmu *mmu)
 		 */
 		write_cr3(__this_cpu_read(visit.home));
 	__this_cpu_write(visit.mmu, NULL);
+	__this_cpu_inc(*mmu->left);
 	/* Everything read inside was read before others see us gone. */
 	smp_mb__before_atomic();
 	cpumask_clear_cpu(smp_processor_id(), mmu->inside);

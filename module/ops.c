@@ -14,6 +14,7 @@
 #include <linux/stddef.h>
 #include <linux/uaccess.h>
 #include <linux/vmspace.h>
+#include "audit.h"
 #include "cursor.h"
 #include "io.h"
 #include "memory.h"
@@ -72,13 +73,23 @@ static void unlock_cursor(struct vms_cursor *c)
 	vms_object_unlock(&c->obj);
 }
 
+static unsigned int space_kind(u32 flags)
+{
+	return (flags & VMSPACE_LAB ? VMS_SPACE_LAB : 0) |
+	       (flags & VMSPACE_CHECKED ? VMS_SPACE_CHECKED : 0) |
+	       (flags & VMSPACE_STRICT ? VMS_SPACE_STRICT : 0);
+}
+
 static int op_new_space(struct vms_store *store, struct vmspace_op *op)
 {
-	struct vms_space *space = vms_space_create(store->frames, op->flags & VMSPACE_LAB);
+	struct vms_space *space;
 	unsigned int levels;
 	u64 va_end;
 	int ret;
 
+	if ((op->flags & VMSPACE_LAB) && (op->flags & VMSPACE_STRICT))
+		return -EINVAL;
+	space = vms_space_create(store->frames, space_kind(op->flags));
 	if (IS_ERR(space))
 		return PTR_ERR(space);
 	levels = space->pt.levels;
@@ -266,11 +277,64 @@ static int check_how(const struct vms_cursor *c, u32 flags)
 {
 	if ((flags & HOW_FLAGS) & ((flags & HOW_FLAGS) - 1))
 		return -EINVAL;
+	if (c->space->is_strict && (flags & HOW_FLAGS))
+		return -EINVAL;
 	if (!(flags & LAB_FLAGS))
 		return 0;
 	if (!c->space->lab)
 		return -EINVAL;
 	return vms_quarantine_full(&c->space->quarantine) ? -EDQUOT : 0;
+}
+
+/* A STRICT space takes one operation at a time. */
+static int strict_lock(struct vms_space *space)
+{
+	return space->is_strict ? mutex_lock_killable(&space->strict) : 0;
+}
+
+static void strict_unlock(struct vms_space *space)
+{
+	if (space->is_strict)
+		mutex_unlock(&space->strict);
+}
+
+/* One mapping, of a frame that is not mapped yet, with rights that x86 has. */
+static int strict_check_map(struct vms_space *space, const struct vms_map *map)
+{
+	const u32 rights = VMSPACE_PROP_WRITE | VMSPACE_PROP_EXEC | VMSPACE_PROP_USER;
+	unsigned int level = map->level ? map->level : 1;
+
+	if (!space->is_strict)
+		return 0;
+	if (map->replace || map->mem->cache != VMSPACE_CACHE_WB ||
+	    (map->prop & ~rights) != VMSPACE_PROP_READ ||
+	    map->pages << VMS_PAGE_SHIFT != vms_level_size(level))
+		return -EINVAL;
+	if (vms_audit_frame_taken(space, vms_memory_frame(map->mem, map->index),
+				  vms_level_size(level)))
+		return -EBUSY;
+	return 0;
+}
+
+/*
+ * The mapping at the position as a whole; one step, whether there is one or not
+ * (S64, S65). Returns whether there is.
+ */
+static int strict_check_mapping(struct vms_cursor *c, u64 len, bool *found)
+{
+	struct vms_mapping m;
+	int ret;
+
+	*found = true;
+	if (!c->space->is_strict)
+		return 0;
+	ret = vms_cursor_query(c, &m);
+	if (ret)
+		return ret;
+	*found = !vms_entry_empty(m.entry) && m.start == c->va;
+	if (*found)
+		return len == m.end - m.start ? 0 : -EINVAL;
+	return vms_entry_empty(m.entry) && len == VMS_PAGE_SIZE ? 0 : -EINVAL;
 }
 
 static int map_frames(struct vms_store *store, struct vms_cursor *c, struct vmspace_op *op)
@@ -300,7 +364,13 @@ static int map_frames(struct vms_store *store, struct vms_cursor *c, struct vmsp
 		.level = page_level(op->flags),
 		.replace = op->flags & VMSPACE_REPLACE,
 	};
-	ret = vms_cursor_map(c, &map, how_of(op->flags));
+	ret = strict_lock(c->space);
+	if (ret)
+		goto put;
+	ret = strict_check_map(c->space, &map);
+	if (!ret)
+		ret = vms_cursor_map(c, &map, how_of(op->flags));
+	strict_unlock(c->space);
 put:
 	vms_object_put(obj);
 	return ret;
@@ -330,6 +400,45 @@ static int op_map(struct vms_store *store, struct vmspace_op *op)
 	return ret;
 }
 
+/* With the space's turn, if it is STRICT. */
+static int unmap_range(struct vms_cursor *c, u64 len, enum vms_how how, u64 *pages)
+{
+	u64 start = c->va;
+	bool found;
+	int ret = strict_lock(c->space);
+
+	if (ret)
+		return ret;
+	ret = strict_check_mapping(c, len, &found);
+	if (!ret)
+		ret = vms_cursor_unmap(c, len, how, pages);
+	strict_unlock(c->space);
+	if (ret || found)
+		return ret;
+	c->va = start;
+	return -ENOENT;
+}
+
+static int protect_mapping(struct vms_cursor *c, const struct vmspace_op *op,
+			   struct vms_mapping *m)
+{
+	u64 start = c->va;
+	bool found;
+	int ret = strict_lock(c->space);
+
+	if (ret)
+		return ret;
+	ret = strict_check_mapping(c, op->protect.len, &found);
+	if (!ret)
+		ret = vms_cursor_protect_next(c, op->protect.len, op->protect.clear,
+					      op->protect.set, how_of(op->flags), m);
+	strict_unlock(c->space);
+	if (ret || found)
+		return ret;
+	c->va = start;
+	return -ENOENT;
+}
+
 static int op_unmap(struct vms_store *store, struct vmspace_op *op)
 {
 	struct vms_cursor *c = lock_cursor(store, op->id, true);
@@ -341,7 +450,7 @@ static int op_unmap(struct vms_store *store, struct vmspace_op *op)
 	start = c->va;
 	ret = check_how(c, op->flags);
 	if (!ret)
-		ret = vms_cursor_unmap(c, op->unmap.len, how_of(op->flags), &pages);
+		ret = unmap_range(c, op->unmap.len, how_of(op->flags), &pages);
 	if (!ret || ret == -EINTR) {
 		op->unmap.start = start;
 		op->unmap.end = c->va;
@@ -372,8 +481,7 @@ static int op_protect_next(struct vms_store *store, struct vmspace_op *op)
 	if (!ret)
 		ret = check_change(op->protect.clear, op->protect.set);
 	if (!ret)
-		ret = vms_cursor_protect_next(c, op->protect.len, op->protect.clear,
-					      op->protect.set, how_of(op->flags), &m);
+		ret = protect_mapping(c, op, &m);
 	if (!ret) {
 		op->protect.start = m.start;
 		op->protect.end = m.end;
@@ -396,7 +504,7 @@ static int op_protect(struct vms_store *store, struct vmspace_op *op)
 	if (IS_ERR(c))
 		return PTR_ERR(c);
 	start = c->va;
-	ret = check_how(c, op->flags);
+	ret = c->space->is_strict ? -EINVAL : check_how(c, op->flags);
 	if (!ret)
 		ret = check_change(op->protect_range.clear, op->protect_range.set);
 	if (!ret)
@@ -446,7 +554,7 @@ static int op_enumerate(struct vms_store *store, struct vmspace_op *op)
 	struct vmspace_mapping __user *user = u64_to_user_ptr(op->enumerate.addr);
 	const u32 harvest = VMSPACE_PROP_ACCESSED | VMSPACE_PROP_DIRTY;
 	struct vms_cursor *c;
-	u64 found = 0, pages = 0;
+	u64 found = 0, pages = 0, start;
 	int ret;
 
 	if ((op->enumerate.clear & ~harvest) || !op->enumerate.count)
@@ -454,7 +562,8 @@ static int op_enumerate(struct vms_store *store, struct vmspace_op *op)
 	c = lock_cursor(store, op->id, op->enumerate.clear);
 	if (IS_ERR(c))
 		return PTR_ERR(c);
-	ret = check_how(c, op->flags);
+	start = c->va;
+	ret = c->space->is_strict && op->enumerate.clear ? -EINVAL : check_how(c, op->flags);
 	if (ret)
 		goto unlock;
 	if (op->enumerate.clear)
@@ -468,8 +577,11 @@ static int op_enumerate(struct vms_store *store, struct vmspace_op *op)
 			ret = -EINTR;
 		cond_resched();
 	}
-	if (op->enumerate.clear)
-		vms_cursor_settle(c, pages);
+	if (op->enumerate.clear) {
+		int settled = vms_cursor_settle(c, start, pages);
+
+		ret = settled ? settled : ret;
+	}
 	op->enumerate.found = found;
 unlock:
 	op->enumerate.va = c->va;
@@ -555,6 +667,7 @@ static int op_access(struct vms_store *store, struct vmspace_op *op)
 		.va = op->access.va,
 		.width = op->access.width,
 	};
+	u64 ended;
 	int ret;
 
 	if (IS_ERR(space))
@@ -563,9 +676,13 @@ static int op_access(struct vms_store *store, struct vmspace_op *op)
 	if (ret)
 		goto put;
 	a.value = op->access.value;
+	ended = atomic64_read(&space->ended);
 	ret = vms_resident_access(space, op->access.cpu, &a);
 	if (ret)
 		goto put;
+	if (space->audit)
+		ret = vms_audit_access(space, op->access.cpu, op->access.va, a.kind == VMS_STORE,
+				       !a.done, ended);
 	op->access.value = a.value;
 	op->access.outcome = a.done ? VMSPACE_OUTCOME_OK : VMSPACE_OUTCOME_FAULT;
 put:
@@ -782,7 +899,7 @@ struct vms_op_desc {
 static const struct vms_op_desc op_descs[] = {
 	[VMSPACE_OP_NEW_SPACE] = {
 		.execute = op_new_space,
-		.flags = VMSPACE_LAB,
+		.flags = VMSPACE_LAB | VMSPACE_CHECKED | VMSPACE_STRICT,
 		.no_id = true,
 		.pad = WORDS(new_space.pad),
 	},

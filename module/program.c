@@ -134,7 +134,16 @@ static void clear_insn(struct vmspace_insn *insn)
 	insn->end = 0;
 }
 
-static int fetch_program(struct vms_program *program, const struct vmspace_program __user *user)
+static int store_program(const struct vms_program *program, struct vmspace_program __user *user)
+{
+	if (copy_to_user(u64_to_user_ptr(program->addr), program->insns,
+			 program->nr * sizeof(*program->insns)) ||
+	    put_user(program->done, &user->done) || put_user(program->ended, &user->ended))
+		return -EFAULT;
+	return 0;
+}
+
+static int fetch_program(struct vms_program *program, struct vmspace_program __user *user)
 {
 	struct vmspace_program p;
 	unsigned int i;
@@ -152,9 +161,11 @@ static int fetch_program(struct vms_program *program, const struct vmspace_progr
 	}
 	program->cpu = p.cpu;
 	program->nr = p.count;
+	program->addr = p.insns;
 	for (i = 0; i < p.count; i++)
 		clear_insn(&program->insns[i]);
-	return 0;
+	/* Nothing is done whose result could not be told. */
+	return store_program(program, user);
 }
 
 /**
@@ -195,18 +206,6 @@ int vms_run_create(struct vms_space *space, u64 addr, unsigned int count, struct
 	return 0;
 }
 
-static int store_program(const struct vms_program *program, struct vmspace_program __user *user)
-{
-	u64 insns;
-
-	if (get_user(insns, &user->insns) ||
-	    copy_to_user(u64_to_user_ptr(insns), program->insns,
-			 program->nr * sizeof(*program->insns)) ||
-	    put_user(program->done, &user->done) || put_user(program->ended, &user->ended))
-		return -EFAULT;
-	return 0;
-}
-
 /**
  * vms_run_results - tell the caller how it went
  * @run:	that no CPU works on any more
@@ -228,6 +227,8 @@ int vms_run_results(struct vms_run *run, u64 addr, unsigned int *done)
 		if (store_program(&run->programs[i], user + i))
 			ret = -EFAULT;
 	}
+	if (ret)
+		*done = 0;
 	return ret;
 }
 

@@ -18,13 +18,15 @@ struct vms_space;
  * struct vms_program - one program of a run
  * @cpu:	where it runs
  * @nr:		of @insns
- * @insns:	a copy of the caller's, into which the results go
+ * @addr:	of the caller's instructions
+ * @insns:	a copy of them, into which the results go
  * @done:	instructions executed; the other programs wait for it
  * @ended:	VMSPACE_PROGRAM_*
  */
 struct vms_program {
 	u32 cpu;
 	u32 nr;
+	u64 addr;
 	struct vmspace_insn *insns;
 	u32 done;
 	u32 ended;

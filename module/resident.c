@@ -353,12 +353,13 @@ static bool serve(struct vms_access *a)
 static void resident_serve(struct vms_resident *r, struct vms_request *req)
 {
 	struct vms_access *a = &req->access;
+	u64 ended = trace_access_enabled() ? atomic64_read(&r->space->ended) : 0;
 
 	if (!serve(a))
 		return;
 	this_cpu_ptr(r->space->counters)->accesses++;
 	trace_access(r->space->number, a->kind, a->va, a->width ? a->width : a->len, a->value,
-		     a->done);
+		     a->done, ended);
 	resident_finish(r, 0);
 }
 

@@ -18,6 +18,7 @@
 #include "table.h"
 
 struct dentry;
+struct vms_audit;
 struct vms_frames;
 
 /**
@@ -84,6 +85,10 @@ struct vms_counters {
  * @shootdowns:	flushes that had a target
  * @deferred:	4 KiB pages that await a deferred flush, or are quarantined
  * @lab:	wrong flushes may be asked for
+ * @audit:	what holds a CHECKED space against the specification, or NULL
+ * @strict:	a STRICT space: an operation at a time holds it
+ * @is_strict:	whether it is one
+ * @ended:	operations and shootdowns that ended while someone watched
  * @quarantine:	what was removed in a LAB space without flushing all
  * @number:	its name in debugfs and in traces
  * @dir:	its directory in debugfs
@@ -100,12 +105,28 @@ struct vms_space {
 	atomic64_t shootdowns;
 	atomic64_t deferred;
 	bool lab;
+	struct vms_audit *audit;
+	bool is_strict;
+	struct mutex strict;		/* one operation at a time */
+	atomic64_t ended;
 	struct vms_quarantine quarantine;
 	int number;
 	struct dentry *dir;
 };
 
-struct vms_space *vms_space_create(struct vms_frames *frames, bool lab);
+/**
+ * enum vms_space_kind - what kinds of spaces there are; a sum
+ * @VMS_SPACE_LAB:	wrong flushes may be asked for
+ * @VMS_SPACE_CHECKED:	it is held against the specification
+ * @VMS_SPACE_STRICT:	and takes only what the verified page table has
+ */
+enum vms_space_kind {
+	VMS_SPACE_LAB		= BIT(0),
+	VMS_SPACE_CHECKED	= BIT(1),
+	VMS_SPACE_STRICT	= BIT(2),
+};
+
+struct vms_space *vms_space_create(struct vms_frames *frames, unsigned int kind);
 int vms_space_use(struct vms_space *space);
 void vms_space_unuse(struct vms_space *space);
 

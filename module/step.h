@@ -1,14 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The steps of a cursor's operations, as they are told to those who watch.
+ * The steps of a cursor's operations, as they are told to those who watch: the
+ * trace, and the audit of a CHECKED space.
  */
 #ifndef VMS_STEP_H
 #define VMS_STEP_H
 
+#include "audit.h"
 #include "cursor.h"
 #include "memory.h"
 #include "space.h"
 #include "trace.h"
+
+/* Whether a space is held against the specification. */
+static inline bool step_checked(const struct vms_space *space)
+{
+	return static_branch_unlikely(&vms_audit_key) && space->audit;
+}
+
+/* An operation or shootdown has ended; counted only while someone watches. */
+static inline u64 step_ended(struct vms_space *space)
+{
+	if (!trace_access_enabled() && !step_checked(space))
+		return 0;
+	return atomic64_inc_return(&space->ended);
+}
 
 static inline void step_cursor_open(const struct vms_cursor *c)
 {
@@ -18,11 +34,15 @@ static inline void step_cursor_open(const struct vms_cursor *c)
 static inline void step_cursor_lock(const struct vms_cursor *c)
 {
 	trace_cursor_lock(c->space->number, c->gather.op, c->start, c->end);
+	if (step_checked(c->space))
+		vms_audit_lock(c);
 }
 
 static inline void step_cursor_drop(const struct vms_cursor *c)
 {
 	trace_cursor_drop(c->space->number, c->gather.op, c->start, c->end);
+	if (step_checked(c->space))
+		vms_audit_drop(c);
 }
 
 static inline void step_map_start(const struct vms_cursor *c, const struct vms_map *map)
@@ -33,49 +53,63 @@ static inline void step_map_start(const struct vms_cursor *c, const struct vms_m
 				vms_memory_frame(map->mem, map->index), map->prop,
 				map->mem->cache, map->level, map->replace);
 	trace_map_op_start(c->space->number, c->gather.op);
-}
-
-static inline void step_map_end(const struct vms_cursor *c, u64 pages, int result)
-{
-	trace_map_end(c->space->number, c->gather.op, c->va, pages, result);
+	if (step_checked(c->space))
+		vms_audit_map_start(c, map);
 }
 
 static inline void step_unmap_start(const struct vms_cursor *c, u64 len)
 {
 	trace_unmap_start(c->space->number, c->gather.op, c->va, len);
 	trace_unmap_op_start(c->space->number, c->gather.op);
-}
-
-static inline void step_unmap_op_end(const struct vms_cursor *c)
-{
-	trace_unmap_op_end(c->space->number, c->gather.op);
-}
-
-static inline void step_unmap_end(const struct vms_cursor *c, u64 pages, int result)
-{
-	trace_unmap_end(c->space->number, c->gather.op, c->va, pages, result);
+	if (step_checked(c->space))
+		vms_audit_unmap_start(c, len);
 }
 
 static inline void step_protect_start(const struct vms_cursor *c, u64 len, u32 clear, u32 set)
 {
 	trace_protect_start(c->space->number, c->gather.op, c->va, len, clear, set);
 	trace_protect_op_start(c->space->number, c->gather.op);
+	if (step_checked(c->space))
+		vms_audit_protect_start(c, len, clear, set);
+}
+
+static inline void step_unmap_op_end(const struct vms_cursor *c)
+{
+	trace_unmap_op_end(c->space->number, c->gather.op);
+	if (step_checked(c->space))
+		vms_audit_op_end(c);
 }
 
 static inline void step_protect_op_end(const struct vms_cursor *c)
 {
 	trace_protect_op_end(c->space->number, c->gather.op);
+	if (step_checked(c->space))
+		vms_audit_op_end(c);
 }
 
-static inline void step_protect_end(const struct vms_cursor *c, u64 pages, int result)
-{
-	trace_protect_end(c->space->number, c->gather.op, c->va, pages, result);
+/* The ends return the result of the operation, or -EUCLEAN. */
+#define STEP_END(name)								\
+static inline int step_##name##_end(const struct vms_cursor *c, struct vms_ended ended)	\
+{										\
+	trace_##name##_end(c->space->number, c->gather.op, c->va, ended.pages,	\
+			   ended.result, vms_gather_awaits(&c->gather),		\
+			   step_ended(c->space));				\
+	if (step_checked(c->space)) {						\
+		int ret = vms_audit_end(c, &ended);				\
+										\
+		return ret ? ret : ended.result;				\
+	}									\
+	return ended.result;							\
 }
+STEP_END(map)
+STEP_END(unmap)
+STEP_END(protect)
+#undef STEP_END
 
 /* Whether anyone wants to know of every entry. */
 static inline bool step_writes(const struct vms_cursor *c)
 {
-	return trace_entry_write_enabled();
+	return trace_entry_write_enabled() || step_checked(c->space);
 }
 
 /* An entry of a table that the cursor owns, after it was written. */
@@ -83,6 +117,8 @@ static inline void step_write(const struct vms_cursor *c, u64 va, unsigned int l
 			      u64 new)
 {
 	trace_entry_write(c->space->number, c->gather.op, va, level, old, new);
+	if (step_checked(c->space))
+		vms_audit_write(c, va, level, old, new);
 }
 
 #endif /* VMS_STEP_H */

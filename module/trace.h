@@ -209,14 +209,16 @@ DEFINE_EVENT(vms_op_step, protect_op_start, TP_PROTO(int space, u64 op), TP_ARGS
 DEFINE_EVENT(vms_op_step, protect_op_end, TP_PROTO(int space, u64 op), TP_ARGS(space, op));
 
 DECLARE_EVENT_CLASS(vms_op_end,
-	TP_PROTO(int space, u64 op, u64 va, u64 pages, int result),
-	TP_ARGS(space, op, va, pages, result),
+	TP_PROTO(int space, u64 op, u64 va, u64 pages, int result, bool deferred, u64 ended),
+	TP_ARGS(space, op, va, pages, result, deferred, ended),
 	TP_STRUCT__entry(
 		__field(int, space)
 		__field(u64, op)
 		__field(u64, va)
 		__field(u64, pages)
 		__field(int, result)
+		__field(u32, deferred)
+		__field(u64, ended)
 	),
 	TP_fast_assign(
 		__entry->space = space;
@@ -224,21 +226,27 @@ DECLARE_EVENT_CLASS(vms_op_end,
 		__entry->va = va;
 		__entry->pages = pages;
 		__entry->result = result;
+		__entry->deferred = deferred;
+		__entry->ended = ended;
 	),
-	/* The address that it came to, and the 4 KiB pages that it found on the way. */
-	TP_printk("space=%d op=%llu va=0x%llx pages=%llu result=%d", __entry->space, __entry->op,
-		  __entry->va, __entry->pages, __entry->result)
+	/*
+	 * The address that it came to, and the 4 KiB pages that it found on the
+	 * way; how many operations and shootdowns of the space have ended.
+	 */
+	TP_printk("space=%d op=%llu va=0x%llx pages=%llu result=%d deferred=%u ended=%llu",
+		  __entry->space, __entry->op, __entry->va, __entry->pages, __entry->result,
+		  __entry->deferred, __entry->ended)
 );
 
 DEFINE_EVENT(vms_op_end, map_end,
-	TP_PROTO(int space, u64 op, u64 va, u64 pages, int result),
-	TP_ARGS(space, op, va, pages, result));
+	TP_PROTO(int space, u64 op, u64 va, u64 pages, int result, bool deferred, u64 ended),
+	TP_ARGS(space, op, va, pages, result, deferred, ended));
 DEFINE_EVENT(vms_op_end, unmap_end,
-	TP_PROTO(int space, u64 op, u64 va, u64 pages, int result),
-	TP_ARGS(space, op, va, pages, result));
+	TP_PROTO(int space, u64 op, u64 va, u64 pages, int result, bool deferred, u64 ended),
+	TP_ARGS(space, op, va, pages, result, deferred, ended));
 DEFINE_EVENT(vms_op_end, protect_end,
-	TP_PROTO(int space, u64 op, u64 va, u64 pages, int result),
-	TP_ARGS(space, op, va, pages, result));
+	TP_PROTO(int space, u64 op, u64 va, u64 pages, int result, bool deferred, u64 ended),
+	TP_ARGS(space, op, va, pages, result, deferred, ended));
 
 /* An entry of a table, as it was and as it is. A and D may change at any time. */
 TRACE_EVENT(entry_write,
@@ -282,25 +290,26 @@ TRACE_EVENT(shootdown_page,
 );
 
 TRACE_EVENT(initiate_shootdown,
-	TP_PROTO(int space, u64 op, unsigned int nr_va, bool full, bool partial),
-	TP_ARGS(space, op, nr_va, full, partial),
+	TP_PROTO(int space, u64 op, unsigned int nr_va, bool full, u32 scope),
+	TP_ARGS(space, op, nr_va, full, scope),
 	TP_STRUCT__entry(
 		__field(int, space)
 		__field(u64, op)
 		__field(u32, nr_va)
 		__field(u32, full)
-		__field(u32, partial)
+		__field(u32, scope)
 	),
 	TP_fast_assign(
 		__entry->space = space;
 		__entry->op = op;
 		__entry->nr_va = nr_va;
 		__entry->full = full;
-		__entry->partial = partial;
+		__entry->scope = scope;
 	),
-	/* Partial: some CPUs may be left out, in a LAB space. */
-	TP_printk("space=%d op=%llu flush=%u full=%u partial=%u", __entry->space, __entry->op,
-		  __entry->nr_va, __entry->full, __entry->partial)
+	TP_printk("space=%d op=%llu flush=%u full=%u scope=%s", __entry->space, __entry->op,
+		  __entry->nr_va, __entry->full,
+		  __print_symbolic(__entry->scope, { 0, "gathered" }, { 1, "page" },
+				   { 2, "partial" }))
 );
 
 /* On the CPU that was interrupted: what it really flushed, if it was inside. */
@@ -327,19 +336,22 @@ TRACE_EVENT(ack_shootdown_ipi,
 
 /* All have acknowledged. */
 TRACE_EVENT(end_shootdown,
-	TP_PROTO(int space, u64 op, unsigned int sent),
-	TP_ARGS(space, op, sent),
+	TP_PROTO(int space, u64 op, unsigned int sent, u64 ended),
+	TP_ARGS(space, op, sent, ended),
 	TP_STRUCT__entry(
 		__field(int, space)
 		__field(u64, op)
 		__field(u32, sent)
+		__field(u64, ended)
 	),
 	TP_fast_assign(
 		__entry->space = space;
 		__entry->op = op;
 		__entry->sent = sent;
+		__entry->ended = ended;
 	),
-	TP_printk("space=%d op=%llu sent=%u", __entry->space, __entry->op, __entry->sent)
+	TP_printk("space=%d op=%llu sent=%u ended=%llu", __entry->space, __entry->op,
+		  __entry->sent, __entry->ended)
 );
 
 /* What an operation removed goes back to the system. */
@@ -363,9 +375,90 @@ TRACE_EVENT(release,
 		  __entry->pages, __entry->tables)
 );
 
+TRACE_EVENT(new_space,
+	TP_PROTO(int space, u32 levels, u32 width, u32 cpus, u32 contract),
+	TP_ARGS(space, levels, width, cpus, contract),
+	TP_STRUCT__entry(
+		__field(int, space)
+		__field(u32, levels)
+		__field(u32, width)
+		__field(u32, cpus)
+		__field(u32, contract)
+	),
+	TP_fast_assign(
+		__entry->space = space;
+		__entry->levels = levels;
+		__entry->width = width;
+		__entry->cpus = cpus;
+		__entry->contract = contract;
+	),
+	TP_printk("space=%d levels=%u width=%u cpus=%u contract=%s", __entry->space,
+		  __entry->levels, __entry->width, __entry->cpus,
+		  __print_symbolic(__entry->contract, { 0, "cursors" }, { 1, "lab" },
+				   { 2, "strict" }))
+);
+
+/* Nobody refers to it any more, and all that was left in it is released. */
+TRACE_EVENT(space_gone,
+	TP_PROTO(int space),
+	TP_ARGS(space),
+	TP_STRUCT__entry(
+		__field(int, space)
+	),
+	TP_fast_assign(
+		__entry->space = space;
+	),
+	TP_printk("space=%d", __entry->space)
+);
+
+/* Kept until the space is gone, as CPUs were left out of the flush. */
+TRACE_EVENT(quarantine,
+	TP_PROTO(int space, u64 op, u64 pages),
+	TP_ARGS(space, op, pages),
+	TP_STRUCT__entry(
+		__field(int, space)
+		__field(u64, op)
+		__field(u64, pages)
+	),
+	TP_fast_assign(
+		__entry->space = space;
+		__entry->op = op;
+		__entry->pages = pages;
+	),
+	TP_printk("space=%d op=%llu pages=%llu", __entry->space, __entry->op, __entry->pages)
+);
+
+/* A CHECKED space did not do as the specification says. */
+TRACE_EVENT(violation,
+	TP_PROTO(int space, u64 op, const char *step, const char *rule, u64 va, u64 old, u64 new),
+	TP_ARGS(space, op, step, rule, va, old, new),
+	TP_STRUCT__entry(
+		__field(int, space)
+		__field(u64, op)
+		__array(char, step, 24)
+		__array(char, rule, 40)
+		__field(u64, va)
+		__field(u64, old)
+		__field(u64, new)
+	),
+	TP_fast_assign(
+		__entry->space = space;
+		__entry->op = op;
+		strscpy(__entry->step, step, sizeof(__entry->step));
+		strscpy(__entry->rule, rule, sizeof(__entry->rule));
+		__entry->va = va;
+		__entry->old = old;
+		__entry->new = new;
+	),
+	TP_printk("space=%d op=%llu step=%s rule=%s va=0x%llx old=0x%llx new=0x%llx",
+		  __entry->space, __entry->op, __entry->step, __entry->rule, __entry->va,
+		  __entry->old, __entry->new)
+);
+
+/* How many operations and shootdowns of the space had ended before it. */
 TRACE_EVENT(access,
-	TP_PROTO(int space, int kind, u64 va, u64 len, u64 value, u64 done),
-	TP_ARGS(space, kind, va, len, value, done),
+	TP_PROTO(int space, int kind, u64 va, u64 len, u64 value, u64 done, u64 ended),
+	TP_ARGS(space, kind, va, len, value, done, ended),
 	TP_STRUCT__entry(
 		__field(int, space)
 		__field(int, kind)
@@ -373,6 +466,7 @@ TRACE_EVENT(access,
 		__field(u64, len)
 		__field(u64, value)
 		__field(u64, done)
+		__field(u64, ended)
 	),
 	TP_fast_assign(
 		__entry->space = space;
@@ -381,12 +475,13 @@ TRACE_EVENT(access,
 		__entry->len = len;
 		__entry->value = value;
 		__entry->done = done;
+		__entry->ended = ended;
 	),
-	TP_printk("space=%d kind=%s va=0x%llx len=%llu value=0x%llx done=%llu", __entry->space,
+	TP_printk("space=%d kind=%s va=0x%llx len=%llu value=0x%llx done=%llu ended=%llu", __entry->space,
 		  __print_symbolic(__entry->kind, { 0, "load" }, { 1, "store" },
 				   { 2, "copy_from" }, { 3, "copy_to" },
 				   { 4, "program" }),
-		  __entry->va, __entry->len, __entry->value, __entry->done)
+		  __entry->va, __entry->len, __entry->value, __entry->done, __entry->ended)
 );
 
 TRACE_EVENT(enter,

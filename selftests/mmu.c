@@ -1404,7 +1404,7 @@ static int last_shootdown(unsigned int *pages, unsigned int *full)
 		return -errno;
 	while (fgets(line, sizeof(line), file)) {
 		p = strstr(line, "initiate_shootdown:");
-		if (p && sscanf(p, "initiate_shootdown: space=%*d flush=%u full=%u", pages,
+		if (p && sscanf(p, "initiate_shootdown: space=%*d op=%*u flush=%u full=%u", pages,
 				full) == 2)
 			found = 0;
 	}

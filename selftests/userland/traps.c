@@ -797,7 +797,7 @@ static void last_moment__next_tells_a_and_d(void)
 	vms_cursor_harvest(w.cursors[0], A | D, VMS_NOW);
 	EXPECT(!vms_cursor_next(w.cursors[0], A | D, &m));
 	stub_self.before_rmw = NULL;
-	vms_cursor_settle(w.cursors[0], 1);
+	EXPECT(!vms_cursor_settle(w.cursors[0], 0, 1));
 	EXPECT((vms_entry_prop(m.entry) & (A | D)) == (A | D));
 	w.va[0] = KB4;
 	check_world(&w);

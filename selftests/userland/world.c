@@ -341,7 +341,7 @@ static void step_next(struct world *w, unsigned int i, struct choice *ch)
 	snprintf(check_context, sizeof(check_context), "next at %llx clear %x", w->va[i], clear);
 	vms_cursor_harvest(c, clear, defer ? VMS_DEFER : VMS_NOW);
 	CHECK("next", !vms_cursor_next(c, clear, &m), "failed");
-	vms_cursor_settle(c, 0);
+	CHECK("next", !vms_cursor_settle(c, c->va, 0), "failed");
 	if (!m.entry) {
 		CHECK("next", !next || next->start >= c->end || w->va[i] == c->end,
 		      "missed %llx", (u64)next->start);

@@ -171,6 +171,15 @@ enum vmspace_opcode {
 #define VMSPACE_FLUSH_NONE	0x400
 #define VMSPACE_FLUSH_LOCAL	0x800
 #define VMSPACE_FLUSH_TARGETS	0x1000
+/*
+ * NEW_SPACE: every step is held against the specification while it is taken.
+ * What violates it fails with -EUCLEAN, and all that follows on that space.
+ * A STRICT space is CHECKED, and takes only what the verified page table has: one
+ * mapping at a time, of a frame that is not mapped yet, unmapped and protected as
+ * a whole; no DEFER, REPLACE, PROTECT, harvest, LAB.
+ */
+#define VMSPACE_CHECKED		0x2000
+#define VMSPACE_STRICT		0x4000
 
 /*
  * Properties of a mapping.
@@ -349,7 +358,7 @@ struct vmspace_op {
 	__u32	id;
 	__s32	result;
 	union {
-		/* flags: LAB */
+		/* flags: LAB, CHECKED, STRICT */
 		struct {
 			__u32		new_id;		/* out */
 			__u32		levels;		/* out */

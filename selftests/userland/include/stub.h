@@ -144,6 +144,7 @@ typedef struct { long long v; } atomic64_t;
 #define atomic64_read(a)	stub_load(a)
 #define atomic64_set(a, n)	stub_store(a, n)
 #define atomic64_inc(a)		((void)stub_add(a, 1))
+#define atomic64_inc_return(a)	(stub_add(a, 1))
 #define atomic64_add(n, a)	((void)stub_add(a, (long long)(n)))
 #define atomic64_and(n, a)	stub_atomic64_op(a, and, n)
 #define atomic64_or(n, a)	stub_atomic64_op(a, or, n)
@@ -390,6 +391,7 @@ void stub_account_pages(long nr);
 
 #define kmalloc(size, gfp)		stub_alloc(size, (gfp) & __GFP_ZERO)
 #define kzalloc(size, gfp)		stub_alloc(size, true)
+#define kcalloc(nr, size, gfp)		stub_alloc((nr) * (size), true)
 #define kfree(p)			stub_free(p)
 #define kmem_cache_alloc(cache, gfp)	stub_alloc((cache)->size, false)
 #define kmem_cache_zalloc(cache, gfp)	stub_alloc((cache)->size, true)
@@ -530,6 +532,7 @@ typedef struct cpumask *cpumask_var_t;
 #define cpumask_copy(to, from)	(*(to) = *(from))
 #define cpumask_of(cpu)		(&(const struct cpumask) { 1UL << (cpu) })
 #define raw_smp_processor_id()	(stub_self.cpu)
+#define smp_processor_id()	(stub_self.cpu)
 #define zalloc_cpumask_var(mask, gfp) ((*(mask) = kzalloc(sizeof(**(mask)), gfp)) != NULL)
 #define free_cpumask_var(mask)	kfree(mask)
 #define local_irq_save(flags)	((flags) = 0)
@@ -582,6 +585,14 @@ static inline int param_set_uint_minmax(const char *val, const struct kernel_par
 	(void)val, (void)kp, (void)least, (void)most;
 	return -EINVAL;
 }
+
+/* jump_label.h: nothing is checked. */
+struct static_key_false {
+	int unused;
+};
+
+#define DECLARE_STATIC_KEY_FALSE(name)	extern struct static_key_false name
+#define static_branch_unlikely(key)	false
 
 /* tracepoint.h: nobody listens. */
 #define TP_PROTO(args...)	args

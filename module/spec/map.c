@@ -1,0 +1,491 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Finite maps: a sorted vector of blocks of 2 MiB.
+ *
+ * A mapping is packed into one word, which is 0 for none:
+ *
+ *   0-44	number of the frame's first 4 KiB page
+ *   45-52	attributes
+ *   53-55	writable, supervisor, not executable
+ *   56-57	level of the leaf
+ */
+#include "geometry.h"
+#include "map.h"
+
+#define BLOCK_SHIFT		21
+#define BLOCK_BYTES		(SPEC_NUM_ENTRIES * sizeof(u64))
+#define KEY_END			BIT_ULL(57)
+
+#define PFN_MASK		(BIT_ULL(45) - 1)
+#define ATTRS_SHIFT		45
+#define WRITABLE		BIT_ULL(53)
+#define SUPERVISOR		BIT_ULL(54)
+#define DISABLE_EXECUTE		BIT_ULL(55)
+#define LEVEL_SHIFT		56
+
+/**
+ * struct block - the mappings with keys in one block of 2 MiB
+ * @index:	of the block: its first address divided by 2 MiB
+ * @large:	the mapping of 2 MiB or 1 GiB based at the block, packed, or 0
+ * @pages:	512 mappings of 4 KiB, packed, 0 where there is none; or NULL
+ * @nr:		how many of @pages there are
+ */
+struct block {
+	u64 index;
+	u64 large;
+	u64 *pages;
+	unsigned int nr;
+};
+
+static u64 packed_size(u64 packed)
+{
+	return spec_entry_size(packed >> LEVEL_SHIFT);
+}
+
+static u64 pack(const struct spec_pte *pte)
+{
+	return pte->frame.base >> SPEC_PAGE_SHIFT | (u64)pte->attrs << ATTRS_SHIFT |
+	       (pte->flags.is_writable ? WRITABLE : 0) |
+	       (pte->flags.is_supervisor ? SUPERVISOR : 0) |
+	       (pte->flags.disable_execute ? DISABLE_EXECUTE : 0) |
+	       (u64)spec_page_level(pte->frame.size) << LEVEL_SHIFT;
+}
+
+static void unpack(u64 packed, struct spec_pte *pte)
+{
+	pte->frame.base = (packed & PFN_MASK) << SPEC_PAGE_SHIFT;
+	pte->frame.size = packed_size(packed);
+	pte->flags.is_writable = packed & WRITABLE;
+	pte->flags.is_supervisor = packed & SUPERVISOR;
+	pte->flags.disable_execute = packed & DISABLE_EXECUTE;
+	pte->attrs = packed >> ATTRS_SHIFT & SPEC_ALL_ATTRS;
+}
+
+static u64 block_base(const struct block *b)
+{
+	return b->index << BLOCK_SHIFT;
+}
+
+static struct block *find_block(const struct spec_map *map, u64 va)
+{
+	return spec_vector_get(&map->blocks, va >> BLOCK_SHIFT);
+}
+
+/* Where the mapping with key @base is, NULL if there is none. */
+static u64 *find_slot(const struct spec_map *map, u64 base)
+{
+	struct block *b = find_block(map, base);
+	u64 *page;
+
+	if (!b || !spec_aligned(base, SPEC_PAGE_SIZE))
+		return NULL;
+	if (base == block_base(b) && b->large)
+		return &b->large;
+	page = b->pages ? &b->pages[spec_index_bits(1, base)] : NULL;
+	return page && *page ? page : NULL;
+}
+
+/**
+ * spec_map_init - an empty map
+ * @map:	the map
+ * @alloc:	where its memory will come from; stays in use
+ */
+void spec_map_init(struct spec_map *map, const struct spec_alloc *alloc)
+{
+	*map = (struct spec_map) { };
+	spec_vector_init(&map->blocks, alloc, sizeof(struct block));
+}
+
+/**
+ * spec_map_clear - remove all mappings and give all memory back
+ * @map:	the map; it is empty and fit for use afterwards
+ */
+void spec_map_clear(struct spec_map *map)
+{
+	const struct spec_alloc *alloc = map->blocks.alloc;
+	struct block *b;
+
+	spec_vector_for_each(&map->blocks, b)
+		alloc->free(b->pages);
+	alloc->free(map->spare);
+	spec_vector_clear(&map->blocks);
+	spec_map_init(map, alloc);
+}
+
+static u64 *get_pages(struct spec_map *map)
+{
+	u64 *pages = map->spare;
+
+	map->spare = NULL;
+	if (!pages) {
+		pages = map->blocks.alloc->alloc(BLOCK_BYTES);
+		if (pages)
+			memset(pages, 0, BLOCK_BYTES);
+	}
+	return pages;
+}
+
+static void put_pages(struct spec_map *map, u64 *pages)
+{
+	if (pages && !map->spare)
+		map->spare = pages;
+	else
+		map->blocks.alloc->free(pages);
+}
+
+/* No block stays that holds nothing. */
+static void drop_if_empty(struct spec_map *map, struct block *b)
+{
+	if (!b->nr) {
+		put_pages(map, b->pages);
+		b->pages = NULL;
+	}
+	if (!b->nr && !b->large)
+		spec_vector_remove(&map->blocks, b);
+}
+
+/* The block of an address; one that is made here is empty. */
+static struct block *make_block(struct spec_map *map, u64 va)
+{
+	struct block *b = find_block(map, va);
+
+	return b ? b : spec_vector_insert(&map->blocks, va >> BLOCK_SHIFT);
+}
+
+/* Where a mapping can be put; NULL if there is no memory. */
+static u64 *make_slot(struct spec_map *map, u64 base, u64 size)
+{
+	struct block *b = make_block(map, base);
+
+	if (!b)
+		return NULL;
+	if (size > SPEC_PAGE_SIZE)
+		return &b->large;
+	if (!b->pages)
+		b->pages = get_pages(map);
+	if (!b->pages) {
+		drop_if_empty(map, b);
+		return NULL;
+	}
+	b->nr++;
+	return &b->pages[spec_index_bits(1, base)];
+}
+
+static bool valid(u64 base, const struct spec_pte *pte)
+{
+	return spec_page_level(pte->frame.size) &&
+	       spec_aligned(base, pte->frame.size) && base < KEY_END &&
+	       spec_aligned(pte->frame.base, SPEC_PAGE_SIZE) && pte->frame.base < KEY_END &&
+	       !(pte->attrs & ~SPEC_ALL_ATTRS);
+}
+
+/**
+ * spec_map_insert - add a mapping
+ * @map:	the map
+ * @base:	its key
+ * @pte:	what it maps to
+ *
+ * Return: 0, or, and then nothing has changed:
+ * -EINVAL	@base or @pte is not what can be in a map
+ * -EEXIST	there is a mapping with that key
+ * -ENOMEM	no memory
+ */
+int spec_map_insert(struct spec_map *map, u64 base, const struct spec_pte *pte)
+{
+	u64 *slot;
+
+	if (!valid(base, pte))
+		return -EINVAL;
+	if (find_slot(map, base))
+		return -EEXIST;
+	slot = make_slot(map, base, pte->frame.size);
+	if (!slot)
+		return -ENOMEM;
+	*slot = pack(pte);
+	map->count++;
+	return 0;
+}
+
+/**
+ * spec_map_replace - change what a key maps to
+ * @map:	the map
+ * @base:	the key
+ * @pte:	the new mapping, of the size that the old one has
+ *
+ * Return: 0, or, and then nothing has changed:
+ * -EINVAL	@pte is not what can be in a map, or of another size
+ * -ENOENT	there is no mapping with that key
+ */
+int spec_map_replace(struct spec_map *map, u64 base, const struct spec_pte *pte)
+{
+	u64 *slot = find_slot(map, base);
+
+	if (!slot)
+		return -ENOENT;
+	if (!valid(base, pte) || pte->frame.size != packed_size(*slot))
+		return -EINVAL;
+	*slot = pack(pte);
+	return 0;
+}
+
+/**
+ * spec_map_remove - remove a mapping
+ * @map:	the map
+ * @base:	its key
+ *
+ * Return: 0, or -ENOENT if there is none.
+ */
+int spec_map_remove(struct spec_map *map, u64 base)
+{
+	struct block *b = find_block(map, base);
+	u64 *slot = find_slot(map, base);
+
+	if (!slot)
+		return -ENOENT;
+	b->nr -= slot != &b->large;
+	*slot = 0;
+	map->count--;
+	drop_if_empty(map, b);
+	return 0;
+}
+
+/**
+ * spec_map_get - the mapping with a key
+ * @map:	the map
+ * @base:	the key
+ * @pte:	the mapping, if there is one; may be NULL
+ *
+ * Return: whether there is one.
+ */
+bool spec_map_get(const struct spec_map *map, u64 base, struct spec_pte *pte)
+{
+	const u64 *slot = find_slot(map, base);
+
+	if (slot && pte)
+		unpack(*slot, pte);
+	return slot;
+}
+
+/* The packed mapping with key @base if it covers @va, else 0. */
+static u64 covers(const struct spec_map *map, u64 base, u64 va)
+{
+	const u64 *slot = find_slot(map, base);
+
+	return slot && va - base < packed_size(*slot) ? *slot : 0;
+}
+
+/**
+ * spec_map_covering - the mapping that covers an address
+ * @map:	the map
+ * @va:		the address
+ * @base:	the key of the mapping, if there is one; may be NULL
+ * @pte:	the mapping, if there is one; may be NULL
+ *
+ * Of several, in a map with overlaps, the smallest.
+ *
+ * Return: whether there is one.
+ */
+bool spec_map_covering(const struct spec_map *map, u64 va, u64 *base, struct spec_pte *pte)
+{
+	unsigned int shift;
+
+	for (shift = 12; shift <= 30; shift += 9) {
+		u64 key = va >> shift << shift;
+		u64 packed = covers(map, key, va);
+
+		if (!packed)
+			continue;
+		if (base)
+			*base = key;
+		if (pte)
+			unpack(packed, pte);
+		return true;
+	}
+	return false;
+}
+
+/* The first packed mapping of a block with a key not before @from, else 0. */
+static u64 block_next(const struct block *b, u64 from, u64 *base)
+{
+	u64 start = block_base(b);
+	unsigned int i = 0;
+
+	*base = start;
+	if (from <= start && b->large)
+		return b->large;
+	if (from > start)
+		i = (from - start + SPEC_PAGE_SIZE - 1) >> SPEC_PAGE_SHIFT;
+	if (!b->pages)
+		return 0;
+	while (i < SPEC_NUM_ENTRIES && !b->pages[i])
+		i++;
+	*base = start + ((u64)i << SPEC_PAGE_SHIFT);
+	return i < SPEC_NUM_ENTRIES ? b->pages[i] : 0;
+}
+
+/* The first packed mapping with a key not before @from, else 0. */
+static u64 next(const struct spec_map *map, u64 from, u64 *base)
+{
+	size_t i = spec_vector_find(&map->blocks, from >> BLOCK_SHIFT);
+	u64 packed = 0;
+
+	for (; i < map->blocks.nr && !packed; i++)
+		packed = block_next(spec_vector_item(&map->blocks, i), from, base);
+	return packed;
+}
+
+/**
+ * spec_map_next - the mapping with the first key at or after an address
+ * @map:	the map
+ * @from:	the address
+ * @base:	the key, if there is one; unchanged otherwise
+ * @pte:	the mapping, if there is one; may be NULL
+ *
+ * Return: whether there is one.
+ */
+bool spec_map_next(const struct spec_map *map, u64 from, u64 *base, struct spec_pte *pte)
+{
+	u64 key, packed = next(map, from, &key);
+
+	if (!packed)
+		return false;
+	*base = key;
+	if (pte)
+		unpack(packed, pte);
+	return true;
+}
+
+/**
+ * spec_map_first - the first mapping that covers an address or comes after it
+ * @map:	the map, one without overlaps
+ * @from:	the address
+ * @base:	the key, if there is one; unchanged otherwise
+ * @pte:	the mapping, if there is one; may be NULL
+ *
+ * Return: whether there is one.
+ */
+bool spec_map_first(const struct spec_map *map, u64 from, u64 *base, struct spec_pte *pte)
+{
+	return spec_map_covering(map, from, base, pte) || spec_map_next(map, from, base, pte);
+}
+
+/**
+ * spec_map_overlaps - whether a mapping overlaps a region, in the sense of S8
+ * @map:	the map
+ * @region:	the region; of size 0, it overlaps what covers its base (S9)
+ *
+ * This is candidate_mapping_overlaps_existing_vmem of S58.
+ */
+bool spec_map_overlaps(const struct spec_map *map, struct spec_region region)
+{
+	u64 base;
+
+	return spec_map_covering(map, region.base, NULL, NULL) ||
+	       (spec_map_next(map, region.base, &base, NULL) && base - region.base < region.size);
+}
+
+/* Give @to, which is discarded, the contents of @from. */
+static void take_over(struct spec_map *to, struct spec_map *from)
+{
+	spec_map_clear(to);
+	*to = *from;
+}
+
+/**
+ * spec_map_copy - make a map equal to another
+ * @to:		the copy; its own mappings are removed
+ * @from:	the original
+ *
+ * Return: 0, or -ENOMEM, and then nothing has changed.
+ */
+int spec_map_copy(struct spec_map *to, const struct spec_map *from)
+{
+	return spec_map_copy_range(to, from, (struct spec_region) { .size = KEY_END });
+}
+
+/**
+ * spec_map_copy_range - make a map equal to a part of another
+ * @to:		the copy; its own mappings are removed
+ * @from:	the original, one without overlaps unless @region is all of it
+ * @region:	which of its mappings: those that overlap this
+ *
+ * Return: 0, or -ENOMEM, and then nothing has changed.
+ */
+int spec_map_copy_range(struct spec_map *to, const struct spec_map *from,
+			struct spec_region region)
+{
+	struct spec_map copy;
+	struct spec_pte pte;
+	u64 base;
+	bool more;
+
+	spec_map_init(&copy, to->blocks.alloc);
+	for (more = spec_map_first(from, region.base, &base, &pte);
+	     more && (base <= region.base || base - region.base < region.size);
+	     more = spec_map_next(from, base + 1, &base, &pte)) {
+		if (spec_map_insert(&copy, base, &pte)) {
+			spec_map_clear(&copy);
+			return -ENOMEM;
+		}
+	}
+	take_over(to, &copy);
+	return 0;
+}
+
+/**
+ * spec_pte_equal - whether two are the same
+ * @a:		one
+ * @b:		the other
+ * @ignore:	attributes in which they may differ
+ *
+ * With SPEC_HARDWARE_ATTRS, this is the equality of S21.
+ */
+bool spec_pte_equal(const struct spec_pte *a, const struct spec_pte *b, u32 ignore)
+{
+	return a->frame.base == b->frame.base && a->frame.size == b->frame.size &&
+	       a->flags.is_writable == b->flags.is_writable &&
+	       a->flags.is_supervisor == b->flags.is_supervisor &&
+	       a->flags.disable_execute == b->flags.disable_execute &&
+	       !((a->attrs ^ b->attrs) & ~ignore);
+}
+
+/**
+ * spec_map_equal - whether two maps hold the same
+ * @a:		one
+ * @b:		the other
+ * @ignore:	attributes in which mappings may differ
+ */
+bool spec_map_equal(const struct spec_map *a, const struct spec_map *b, u32 ignore)
+{
+	return a->count == b->count &&
+	       spec_map_equal_range(a, b, (struct spec_region) { .size = KEY_END }, ignore);
+}
+
+/**
+ * spec_map_equal_range - whether two maps hold the same in a region
+ * @a:		one, without overlaps unless @region is all of it
+ * @b:		the other, likewise
+ * @region:	what overlaps this is compared
+ * @ignore:	attributes in which mappings may differ
+ */
+bool spec_map_equal_range(const struct spec_map *a, const struct spec_map *b,
+			  struct spec_region region, u32 ignore)
+{
+	struct spec_pte pa, pb;
+	u64 ka = 0, kb = 0;
+	bool ma = spec_map_first(a, region.base, &ka, &pa);
+	bool mb = spec_map_first(b, region.base, &kb, &pb);
+
+	for (;;) {
+		ma = ma && (ka <= region.base || ka - region.base < region.size);
+		mb = mb && (kb <= region.base || kb - region.base < region.size);
+		if (ma != mb)
+			return false;
+		if (!ma)
+			return true;
+		if (ka != kb || !spec_pte_equal(&pa, &pb, ignore))
+			return false;
+		ma = spec_map_next(a, ka + 1, &ka, &pa);
+		mb = spec_map_next(b, kb + 1, &kb, &pb);
+	}
+}
