@@ -26,6 +26,7 @@
 #include <linux/moduleparam.h>
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
+#include <linux/sched/rt.h>
 #include <linux/sched/stat.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
@@ -50,6 +51,7 @@ MODULE_PARM_DESC(linger_us, "how long a CPU stays inside a space after the last 
  * @access:	what is asked for, and the answer
  * @result:	0, or why it was not even tried
  * @done:	the answer is there
+ * @asked:	who is asked; the caller's reference
  */
 struct vms_request {
 	struct kref ref;
@@ -57,6 +59,7 @@ struct vms_request {
 	struct vms_access access;
 	int result;
 	struct completion done;
+	struct vms_resident *asked;
 };
 
 /**
@@ -185,7 +188,7 @@ static void resident_accept(struct vms_resident *r)
 	spin_unlock(&r->lock);
 }
 
-/* By the thread; whoever adds a request wakes it afterwards. */
+/* By the thread; whoever adds a request, or refuses them, wakes it afterwards. */
 static bool resident_has_work(struct vms_resident *r)
 {
 	return r->serving || !list_empty(&r->requests);
@@ -213,10 +216,10 @@ static void resident_finish(struct vms_resident *r, int result)
 }
 
 /*
- * The lowest priority while it only stays. While something is asked of it, one
- * above all ordinary tasks: those who wait must not starve behind a busy
- * program, and what a thread of idle priority has consumed is charged so heavily
- * that as an ordinary one it would pay it back for seconds.
+ * The lowest priority, or one above all ordinary tasks, for one stay: those who
+ * wait must not starve behind a busy program, and what a thread of idle priority
+ * has consumed is charged so heavily that as an ordinary one it would pay it back
+ * for seconds.
  */
 static void set_priority(struct task_struct *thread, int policy)
 {
@@ -237,16 +240,14 @@ static void resident_raise(struct vms_resident *r)
 		set_priority(r->thread, SCHED_FIFO);
 }
 
-static void resident_adjust_priority(struct vms_resident *r)
+/*
+ * After the stay, whatever else was asked meanwhile: ordinary tasks must get their
+ * share. By the thread. One that refuses is about to leave, which it shall soon.
+ */
+static void resident_lower(struct vms_resident *r)
 {
-	if (!r->stays)
-		return;
-	if (!resident_has_work(r))
+	if (r->stays && !READ_ONCE(r->refuse))
 		set_priority(current, SCHED_IDLE);
-	/* Someone may have asked meanwhile, and found the priority still high. */
-	smp_mb();
-	if (resident_has_work(r))
-		set_priority(current, SCHED_FIFO);
 }
 
 /* Take the seat if it is free, else wait for it; by the thread. */
@@ -327,7 +328,7 @@ static bool resident_called_out(void)
 	 * With lazy preemption a wakeup over a thread of idle priority sets no
 	 * flag that is seen here before the next tick: look at the queue too.
 	 */
-	return resident_must_leave() || !single_task_running();
+	return resident_must_leave() || (!rt_task(current) && !single_task_running());
 }
 
 /* Inside. Returns whether the request is through. */
@@ -398,6 +399,9 @@ static int resident_stay(struct vms_resident *r)
 			until = now + linger_us * (u64)NSEC_PER_USEC;
 			if (r->stays || until > entered + STAY_NS)
 				until = entered + STAY_NS;
+		} else if (rt_task(current)) {
+			/* It was raised for what is served now. */
+			break;
 		} else {
 			cpu_relax();
 		}
@@ -417,6 +421,21 @@ static void resident_park(struct vms_resident *r)
 	resident_finish(r, -ENODEV);
 	kthread_parkme();
 	resident_accept(r);
+}
+
+/* By the thread, outside: what was lowered after resident_ask() raised it. */
+static void resident_raise_for_program(struct vms_resident *r)
+{
+	struct vms_request *req = resident_next_request(r);
+
+	if (req && req->access.kind == VMS_PROGRAM)
+		resident_raise(r);
+}
+
+/* By the thread, outside: whether it would go inside without being asked. */
+static bool resident_wants_seat(struct vms_resident *r)
+{
+	return r->stays && !READ_ONCE(r->refuse) && seat_take(r);
 }
 
 /*
@@ -440,21 +459,23 @@ static int resident_thread(void *data)
 			resident_park(r);
 			continue;
 		}
-		resident_adjust_priority(r);
 		set_current_state(TASK_IDLE);
 		if (!kthread_should_stop() && !kthread_should_park() &&
-		    !resident_has_work(r) && !(r->stays && seat_take(r))) {
+		    !resident_has_work(r) && !resident_wants_seat(r)) {
 			schedule();
 			continue;
 		}
 		__set_current_state(TASK_RUNNING);
 		/* Nothing to do inside for one that only stays, on a busy CPU. */
 		if (r->stays && !resident_has_work(r) && !single_task_running()) {
+			resident_lower(r);
 			schedule();
 			continue;
 		}
 		resident_come_home(r);
+		resident_raise_for_program(r);
 		ret = resident_stay(r);
+		resident_lower(r);
 		if (ret == -EIO) {
 			resident_refuse(r, -EIO);
 			resident_finish(r, -EIO);
@@ -705,14 +726,14 @@ static int resident_ask(struct vms_resident *r, struct vms_request *req)
 	spin_unlock(&r->lock);
 	if (ret)
 		return ret;
-	/* Pairs with resident_adjust_priority(). */
-	smp_mb();
-	resident_raise(r);
+	/* A program ends when its CPU is wanted by anyone of a higher priority. */
+	if (req->access.kind == VMS_PROGRAM)
+		resident_raise(r);
 	wake_up_process(r->thread);
 	return 0;
 }
 
-static struct vms_request *request_create(const struct vms_access *access)
+static struct vms_request *request_create(struct vms_resident *r, const struct vms_access *access)
 {
 	struct vms_request *req = kzalloc(sizeof(*req), GFP_KERNEL_ACCOUNT);
 
@@ -720,6 +741,7 @@ static struct vms_request *request_create(const struct vms_access *access)
 		return NULL;
 	kref_init(&req->ref);
 	init_completion(&req->done);
+	req->asked = r;
 	req->access = *access;
 	if (access->run)
 		kref_get(&access->run->ref);
@@ -746,16 +768,30 @@ struct vms_request *vms_request_submit(struct vms_space *space, unsigned int cpu
 
 	if (IS_ERR(r))
 		return ERR_CAST(r);
-	req = request_create(access);
+	req = request_create(r, access);
 	if (req) {
 		ret = resident_ask(r, req);
-		if (ret) {
-			req->access.data = NULL;
-			request_put(req);
-		}
+		if (!ret)
+			return req;
+		req->access.data = NULL;
+		request_put(req);
 	}
 	resident_put(r);
-	return ret ? ERR_PTR(ret) : req;
+	return ERR_PTR(ret);
+}
+
+/*
+ * A CPU with nothing better to do answers at once. Else the thread is raised, but
+ * only after a tick: however much is asked, others get the CPU in between. And
+ * again after each, since it may have been lowering itself.
+ */
+static long request_wait(struct vms_request *req)
+{
+	long left;
+
+	while (!(left = wait_for_completion_killable_timeout(&req->done, 1)))
+		resident_raise(req->asked);
+	return min(left, 0L);
 }
 
 /**
@@ -773,13 +809,14 @@ int vms_request_wait(struct vms_request *req, struct vms_access *access)
 {
 	int ret = -EINTR;
 
-	if (!wait_for_completion_killable(&req->done)) {
+	if (!request_wait(req)) {
 		ret = req->result;
 		if (access) {
 			*access = req->access;
 			req->access.data = NULL;
 		}
 	}
+	resident_put(req->asked);
 	request_put(req);
 	return ret;
 }
@@ -875,6 +912,8 @@ static int residents_offline(unsigned int cpu)
 	list_for_each_entry(r, &threads, link) {
 		if (r->cpu != cpu)
 			continue;
+		/* Not lowered any more. */
+		resident_refuse(r, -ENODEV);
 		resident_raise(r);
 		/* Waits until it is out, and parked. */
 		kthread_park(r->thread);
