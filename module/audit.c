@@ -39,9 +39,6 @@ static bool checked;
 module_param(checked, bool, 0644);
 MODULE_PARM_DESC(checked, "hold every new space against the specification");
 
-/* Live tables are compared in pieces of this size. */
-#define PIECE		(8ULL << 20)
-
 /**
  * struct vms_audit - what holds a space against the specification
  * @lock:	guards all that follows
@@ -406,21 +403,20 @@ void vms_audit_op_end(const struct vms_cursor *c)
 	audit_done(audit);
 }
 
-/* The live bytes mean what the specification says; the caller owns the range. */
+/*
+ * The live bytes mean what the specification says; the caller owns the range. In
+ * time proportional to what is mapped there, however large the range is.
+ */
 static const char *compare(struct vms_audit *audit, u64 start, u64 end)
 {
-	bool equal = true;
+	struct spec_region range = { start, end - start };
+	bool equal;
 
-	while (equal && start < end) {
-		struct spec_region piece = { start, min(end - start, PIECE) };
-
-		rcu_read_lock();
-		equal = spec_interp_equal(&audit->live, piece, &audit->monitor.machine.hw.pt,
-					  SPEC_HARDWARE_ATTRS);
-		rcu_read_unlock();
-		cond_resched();
-		start += piece.size;
-	}
+	rcu_read_lock();
+	equal = start == end || spec_interp_equal(&audit->live, range,
+						  &audit->monitor.machine.hw.pt,
+						  SPEC_HARDWARE_ATTRS);
+	rcu_read_unlock();
 	return equal ? NULL : "S30_interpretation_of_the_bytes";
 }
 

@@ -36,6 +36,8 @@ static int cursor_close(struct vms_object *obj)
 	struct vms_cursor *c = container_of(obj, struct vms_cursor, obj);
 	struct vms_flushed flushed;
 
+	if (vms_mutated(VMS_MUTATION_UNLOCK_FIRST))
+		step_cursor_drop(c);
 	vms_cursor_flush(c, &flushed);
 	step_cursor_drop(c);
 	vms_unlock_range(c->top, c->start, c->end, &c->unlock);
@@ -551,7 +553,8 @@ static bool piece_occupied(const struct vms_walk *w, const struct vms_piece *pie
 		if (vms_entry_mapping(e, w->level))
 			return true;
 		/* An empty table is not in the way: it is reclaimed. */
-		if (!vms_entry_empty(e) && !table_is_empty(vms_node_of(e)))
+		if (!vms_entry_empty(e) && (!table_is_empty(vms_node_of(e)) ||
+					    vms_mutated(VMS_MUTATION_EMPTY_TABLE)))
 			return true;
 	}
 	return false;
@@ -791,7 +794,7 @@ static int unmap_node(struct vms_unmap *u, struct vms_node *node)
 			struct vms_node *child = vms_node_of(e);
 
 			ret = unmap_node(u, child);
-			if (!child->count)
+			if (!child->count && !vms_mutated(VMS_MUTATION_EMPTY_TABLE))
 				unmap_table(u, child);
 			if (ret)
 				return ret;
@@ -835,6 +838,8 @@ int vms_cursor_unmap(struct vms_cursor *c, u64 len, enum vms_how how, u64 *pages
 		ret = unmap_node(&u, c->top);
 	*pages = u.pages;
 	step_unmap_op_end(c);
+	if (vms_mutated(VMS_MUTATION_FLUSH_NOTHING) && !u.pages)
+		vms_gather_va(&c->gather, start);
 	cursor_settle(c);
 	return step_unmap_end(c, (struct vms_ended) { start, u.pages, ret, NULL });
 }
@@ -845,6 +850,15 @@ static u64 protect_slot(struct vms_cursor *c, u64 *slot, u64 va, unsigned int le
 {
 	u64 new, old = READ_ONCE(*slot);
 
+	if (vms_mutated(VMS_MUTATION_PROTECT_TWICE)) {
+		old = xchg(slot, 0);
+		step_write(c, va, level, old, 0);
+		new = vms_entry_change(old, change);
+		WRITE_ONCE(*slot, new);
+		step_write(c, va, level, 0, new);
+		vms_gather_va(&c->gather, va);
+		return old;
+	}
 	do {
 		/* A CPU may set A or D at any moment; nothing of that is lost. */
 		new = vms_entry_change(old, change);

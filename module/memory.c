@@ -16,6 +16,7 @@
 #include "entry.h"
 #include "geometry.h"
 #include "memory.h"
+#include "mutation.h"
 
 /**
  * struct vms_frame - a tracked frame: one with something to undo
@@ -527,8 +528,11 @@ unsigned int vms_memory_leaf_level(const struct vms_memory *mem, u64 index)
 /* What all leaves of an object with one property have in common. */
 static u64 leaf_bits(const struct vms_memory *mem, u32 prop)
 {
+	if (vms_mutated(VMS_MUTATION_USER))
+		prop ^= VMSPACE_PROP_USER;
 	return vms_sme_mask() | vms_prop_bits(prop) | vms_cache_bits(mem->cache) |
-	       (mem->tracked ? VMS_TRACKED : 0);
+	       (mem->tracked ? VMS_TRACKED : 0) |
+	       (vms_mutated(VMS_MUTATION_HIGH_BIT) ? BIT_ULL(52) : 0);
 }
 
 static u64 leaf_get(struct vms_memory *mem, u64 index, u32 prop, u64 bits)
@@ -545,7 +549,7 @@ static u64 leaf_get(struct vms_memory *mem, u64 index, u32 prop, u64 bits)
 	} else {
 		get_page(page);
 	}
-	VM_WARN_ON_ONCE(entry & VMS_MUST_BE_ZERO);
+	VM_WARN_ON_ONCE(entry & VMS_MUST_BE_ZERO && !vms_mutated(VMS_MUTATION_HIGH_BIT));
 	return entry;
 }
 
@@ -580,6 +584,9 @@ void vms_memory_get_leaves(struct vms_memory *mem, u64 index, u32 prop, u64 *slo
 {
 	u64 bits = leaf_bits(mem, prop);
 	unsigned int i;
+
+	if (vms_mutated(VMS_MUTATION_WRONG_FRAME) && nr == 1 && (index ^ 1) < mem->nr_pages)
+		index ^= 1;
 
 	for (i = 0; i < nr; i++)
 		WRITE_ONCE(slots[i], leaf_get(mem, index + i, prop, bits));

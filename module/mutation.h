@@ -24,6 +24,14 @@
  * @VMS_MUTATION_ONE_PIECE:	of what a table mapped, the first 4 KiB are flushed
  * @VMS_MUTATION_KEEP_RIGHTS:	nothing is flushed when rights shrink
  * @VMS_MUTATION_KEEP_TABLE:	nothing is flushed when a table was unlinked
+ * @VMS_MUTATION_USER:		user and supervisor are confused in a map
+ * @VMS_MUTATION_DIRECTORY:	directories are for the supervisor only
+ * @VMS_MUTATION_HIGH_BIT:	a leaf has bit 52 set
+ * @VMS_MUTATION_EMPTY_TABLE:	an empty table is left, and counts as a mapping
+ * @VMS_MUTATION_UNLOCK_FIRST:	a range is given up before it is flushed
+ * @VMS_MUTATION_FLUSH_NOTHING:	an unmap that finds nothing sends a shootdown
+ * @VMS_MUTATION_PROTECT_TWICE:	rights are changed by an unmap and a map
+ * @VMS_MUTATION_WRONG_FRAME:	a frame is mapped in the place of its neighbour
  */
 enum vms_mutation {
 	VMS_MUTATION_NONE,
@@ -36,6 +44,14 @@ enum vms_mutation {
 	VMS_MUTATION_ONE_PIECE,
 	VMS_MUTATION_KEEP_RIGHTS,
 	VMS_MUTATION_KEEP_TABLE,
+	VMS_MUTATION_USER,
+	VMS_MUTATION_DIRECTORY,
+	VMS_MUTATION_HIGH_BIT,
+	VMS_MUTATION_EMPTY_TABLE,
+	VMS_MUTATION_UNLOCK_FIRST,
+	VMS_MUTATION_FLUSH_NOTHING,
+	VMS_MUTATION_PROTECT_TWICE,
+	VMS_MUTATION_WRONG_FRAME,
 };
 
 #ifdef VMS_MUTATIONS

@@ -390,6 +390,7 @@ static bool turn_insn(struct vms_turn *t, struct vmspace_insn *insn)
 	case VMSPACE_INSN_WAIT:
 		return turn_wait(t, insn);
 	case VMSPACE_INSN_FENCE:
+		/* MFENCE: what the program asks for. */
 		mb();
 		return true;
 	case VMSPACE_INSN_INVLPG:

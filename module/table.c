@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 #include <linux/vmstat.h>
 #include "compat.h"
+#include "mutation.h"
 #include "table.h"
 
 static struct kmem_cache *node_cache;
@@ -171,7 +172,9 @@ static struct vms_node *reserve_take(struct vms_reserve *r, struct vms_node *par
 
 static u64 node_entry(const struct vms_node *node)
 {
-	return page_to_phys(node->page) | vms_sme_mask() | VMS_DIRECTORY;
+	u64 wrong = vms_mutated(VMS_MUTATION_DIRECTORY) ? VMS_US : 0;
+
+	return (page_to_phys(node->page) | vms_sme_mask() | VMS_DIRECTORY) & ~wrong;
 }
 
 /**

@@ -235,6 +235,7 @@ static const char *op_start(struct spec_monitor *mon, u64 id, struct spec_region
 	(*op)->operation = operation;
 	(*op)->executing = true;
 	(*op)->written = false;
+	(*op)->changed = false;
 	(*op)->range = range;
 	(*op)->bytes = 0;
 	spec_order_start(&(*op)->order, operation);
@@ -558,10 +559,13 @@ const char *spec_monitor_write(struct spec_monitor *mon, u64 id, u64 va, unsigne
 		return rule;
 	decode(mon, old, level, &from);
 	decode(mon, new, level, &to);
+	if (from.kind == SPEC_EMPTY && old)
+		return "S31_as_it_was";
 	if (!op || !op->executing)
 		return keep_house(mon, id, va, level, &from, &to);
 	if (op->written)
 		return "S72_written_while_executing";
+	op->changed = true;
 	if (is_strict(mon)) {
 		rule = check_order(mon, op, va, level, old, new);
 		if (rule)
@@ -592,7 +596,7 @@ const char *spec_monitor_op_end(struct spec_monitor *mon, u64 id)
 	struct spec_monitor_op *op = find(mon, id);
 	const char *rule = NULL;
 
-	if (!op || !op->executing)
+	if (!op || !op->executing || op->shooting || op->written)
 		return "S76_executing";
 	op->written = true;
 	if (!is_strict(mon) || op->operation != SPEC_UNMAP)
@@ -625,6 +629,19 @@ static const char *check_protected(const struct spec_monitor *mon, struct spec_r
 	return NULL;
 }
 
+/* Only an interrupted operation comes to something else than all or nothing. */
+static const char *check_position(const struct spec_monitor *mon, const struct spec_monitor_op *op,
+				  u64 va, int error)
+{
+	if (error && error != -EINTR && (op->changed || va != op->range.base))
+		return "S60_failure_changes_nothing";
+	if (error == -EEXIST && !spec_map_overlaps(&mon->machine.hw.pt, op->range))
+		return "S58_err_iff_overlap";
+	if (!error && op->operation != SPEC_PROTECT && va - op->range.base < op->range.size)
+		return "position_at_the_end";
+	return NULL;
+}
+
 /* The postcondition of an operation that came to the end of @range. */
 static const char *check_end(const struct spec_monitor *mon, const struct spec_monitor_op *op,
 			     struct spec_region range, u64 pages)
@@ -648,6 +665,12 @@ static const char *check_end(const struct spec_monitor *mon, const struct spec_m
 		return bytes == pages * SPEC_PAGE_SIZE ? NULL : "pages_are_counted";
 	}
 	return op->bytes == pages * SPEC_PAGE_SIZE ? NULL : "pages_are_counted";
+}
+
+static bool maps_nothing_in(const struct spec_monitor *mon, struct spec_region range, u64 len)
+{
+	range.size = len;
+	return !spec_map_overlaps(&mon->machine.hw.pt, range);
 }
 
 static const char *strict_end(struct spec_monitor *mon, const struct spec_monitor_op *op, int error)
@@ -693,10 +716,13 @@ const char *spec_monitor_end(struct spec_monitor *mon, u64 id, u64 va, u64 pages
 		return "S67_writes_are_done";
 	if (va < op->range.base || va - op->range.base > op->range.size)
 		return "position_in_the_range";
-	if (!error && op->operation != SPEC_PROTECT && va - op->range.base < op->range.size)
-		return "position_at_the_end";
+	rule = check_position(mon, op, va, error);
+	if (rule)
+		return rule;
 	range = (struct spec_region) { op->range.base, va - op->range.base };
 	rule = check_end(mon, op, range, pages);
+	if (!rule && error == -EEXIST && maps_nothing_in(mon, op->range, op->args.len))
+		rule = "S59_no_spurious_error";
 	if (!rule && is_strict(mon))
 		rule = strict_end(mon, op, error);
 	op->executing = false;
@@ -864,8 +890,12 @@ const char *spec_monitor_end_shootdown(struct spec_monitor *mon, u64 id)
  */
 const char *spec_monitor_release(struct spec_monitor *mon, u64 id)
 {
-	const char *rule = spec_ops_release(&mon->machine, id | SPEC_HOUSEKEEPING);
+	const struct spec_monitor_op *op = find_active(mon, id);
+	const char *rule;
 
+	if (op && op->shooting)
+		return "S86_released_after_the_flush";
+	rule = spec_ops_release(&mon->machine, id | SPEC_HOUSEKEEPING);
 	return rule ? rule : spec_ops_release(&mon->machine, id);
 }
 
@@ -878,10 +908,11 @@ const char *spec_monitor_release(struct spec_monitor *mon, u64 id)
  */
 const char *spec_monitor_quarantine(struct spec_monitor *mon, u64 id)
 {
+	const struct spec_monitor_op *op = find_active(mon, id);
 	struct spec_vector *stale = &tlb_of(mon)->stale;
 	size_t i;
 
-	if (mon->contract != SPEC_LAB)
+	if (mon->contract != SPEC_LAB || (op && op->shooting))
 		return "S86_released_after_the_flush";
 	for (i = 0; i < stale->nr; i++) {
 		struct spec_stale *s = spec_vector_item(stale, i);
@@ -931,6 +962,8 @@ const char *spec_monitor_access(struct spec_monitor *mon, unsigned int core, u64
 
 	if (!spec_valid_core(&mon->machine.hw, core))
 		return "S75_valid_core";
+	if (!spec_monitor_inside(mon, core))
+		return "S43_core_is_inside";
 	if (being_changed(mon, va))
 		return NULL;
 	if (faulted)

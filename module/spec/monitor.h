@@ -49,6 +49,7 @@ enum spec_scope {
  * @id:		its number
  * @operation:	what it does; right if @executing
  * @executing:	an operation is between its start and its end
+ * @changed:	the operation has written
  * @written:	the operation may not write any more
  * @range:	that the operation is for
  * @args:	of a map
@@ -64,6 +65,7 @@ struct spec_monitor_op {
 	u64 id;
 	enum spec_operation operation;
 	bool executing;
+	bool changed;
 	bool written;
 	struct spec_region range;
 	struct spec_map_args args;

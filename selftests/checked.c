@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * CHECKED and STRICT spaces: what they take, what they refuse, and that what
+ * they check is not violated.
+ *
+ * That violations are found is shown with modules that make mistakes; see
+ * Documentation/testing.rst.
+ */
+#define _GNU_SOURCE
+#include "kselftest_harness.h"
+#include <pthread.h>
+#include "mappings.h"
+
+#define VA	0x555540000000ULL	/* a multiple of 1 GiB */
+#define PAGES	64
+
+FIXTURE(checked)
+{
+	int fd;
+	struct vmspace_info info;
+	int space;
+	int cursor;		/* on 1 GiB from VA */
+	int memory;		/* of small pages */
+	int large;		/* of a 2M page */
+	int nr_cpus;
+	unsigned int cpus[VMS_CPUS];
+};
+
+FIXTURE_VARIANT(checked)
+{
+	unsigned int flags;
+};
+
+FIXTURE_VARIANT_ADD(checked, checked) { .flags = VMSPACE_CHECKED };
+FIXTURE_VARIANT_ADD(checked, strict) { .flags = VMSPACE_STRICT };
+FIXTURE_VARIANT_ADD(checked, both) { .flags = VMSPACE_CHECKED | VMSPACE_STRICT };
+FIXTURE_VARIANT_ADD(checked, lab) { .flags = VMSPACE_CHECKED | VMSPACE_LAB };
+
+static int new_space(int fd, unsigned int flags)
+{
+	struct vmspace_op op = { .opcode = VMSPACE_OP_NEW_SPACE, .flags = flags };
+	int ret = vms_op(fd, &op);
+
+	return ret ? ret : (int)op.new_space.new_id;
+}
+
+static int space_number(int fd, int space)
+{
+	struct vmspace_op op;
+
+	return vms_space_stat(fd, space, &op) ? -1 : (int)op.space_stat.number;
+}
+
+/* A number that debugfs tells of the check of a space. */
+static long long audit(int fd, int space, const char *name)
+{
+	char path[128], line[128];
+	long long value = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/vmspace/%d/audit",
+		 space_number(fd, space));
+	file = fopen(path, "r");
+	if (!file)
+		return -1;
+	while (fgets(line, sizeof(line), file))
+		if (!strncmp(line, name, strlen(name)) && line[strlen(name)] == ':')
+			value = strtoll(line + strlen(name) + 1, NULL, 10);
+	fclose(file);
+	return value;
+}
+
+FIXTURE_SETUP(checked)
+{
+	self->fd = vms_open();
+	if (self->fd < 0)
+		SKIP(return, "no /dev/vmspace: %s", strerror(errno));
+	ASSERT_EQ(0, vms_info(self->fd, &self->info));
+	self->space = new_space(self->fd, variant->flags);
+	ASSERT_GT(self->space, 0);
+	self->memory = vms_new_memory(self->fd, PAGES);
+	ASSERT_GT(self->memory, 0);
+	self->large = vms_new_memory_of(self->fd, 1, M2, VMSPACE_CACHE_WB, NULL);
+	ASSERT_GT(self->large, 0);
+	self->nr_cpus = vms_activate_all(self->fd, self->space, VMSPACE_RESIDENT, self->cpus);
+	ASSERT_GT(self->nr_cpus, 0);
+	self->cursor = vms_open_cursor_mut(self->fd, self->space, VA, VA + 512 * M2);
+	ASSERT_GT(self->cursor, 0);
+}
+
+FIXTURE_TEARDOWN(checked)
+{
+	EXPECT_EQ(0, audit(self->fd, self->space, "violations"));
+	EXPECT_LT(0, audit(self->fd, self->space, "steps"));
+	close(self->fd);
+}
+
+static int map_at(int fd, int cursor, __u64 va, int memory, __u64 index)
+{
+	int ret = vms_jump(fd, cursor, va);
+
+	return ret ? ret : vms_map(fd, cursor, memory, index, RW);
+}
+
+static int unmap(int fd, int cursor, __u64 len, unsigned int flags)
+{
+	struct vmspace_op op;
+
+	return vms_unmap(fd, cursor, len, flags, &op);
+}
+
+static int unmap_at(int fd, int cursor, __u64 va, __u64 len)
+{
+	int ret = vms_jump(fd, cursor, va);
+
+	return ret ? ret : unmap(fd, cursor, len, 0);
+}
+
+TEST_F(checked, pages__are_mapped_used_protected_unmapped)
+{
+	struct vmspace_op op;
+	__u64 i, value;
+
+	for (i = 0; i < PAGES; i++) {
+		unsigned int cpu = self->cpus[i % self->nr_cpus];
+
+		ASSERT_EQ(0, map_at(self->fd, self->cursor, VA + i * PAGE, self->memory, i));
+		ASSERT_EQ(VMSPACE_OUTCOME_OK,
+			  vms_store(self->fd, self->space, cpu, VA + i * PAGE, i));
+		ASSERT_EQ(VMSPACE_OUTCOME_OK,
+			  vms_load(self->fd, self->space, cpu, VA + i * PAGE, &value));
+		ASSERT_EQ(i, value);
+	}
+	for (i = 0; i < PAGES; i++) {
+		unsigned int cpu = self->cpus[i % self->nr_cpus];
+
+		ASSERT_EQ(0, vms_jump(self->fd, self->cursor, VA + i * PAGE));
+		ASSERT_EQ(0, vms_protect_next(self->fd, self->cursor, PAGE, VMSPACE_PROP_WRITE,
+					      0, 0, &op));
+		ASSERT_EQ(VMSPACE_OUTCOME_FAULT,
+			  vms_store(self->fd, self->space, cpu, VA + i * PAGE, i));
+		ASSERT_EQ(0, unmap_at(self->fd, self->cursor, VA + i * PAGE, PAGE));
+		ASSERT_EQ(VMSPACE_OUTCOME_FAULT,
+			  vms_load(self->fd, self->space, cpu, VA + i * PAGE, &value));
+	}
+}
+
+TEST_F(checked, large_page__after_small_ones)
+{
+	__u64 value;
+
+	/* The empty table that is left does not count (S59). */
+	ASSERT_EQ(0, map_at(self->fd, self->cursor, VA, self->memory, 0));
+	ASSERT_EQ(0, unmap_at(self->fd, self->cursor, VA, PAGE));
+	ASSERT_EQ(0, vms_jump(self->fd, self->cursor, VA));
+	ASSERT_EQ(0, vms_map_range(self->fd, self->cursor, self->large, 0, 512, RW,
+				   VMSPACE_PAGE_2M));
+	ASSERT_EQ(VMSPACE_OUTCOME_OK,
+		  vms_load(self->fd, self->space, self->cpus[0], VA + M2 - 8, &value));
+	ASSERT_EQ(0, unmap_at(self->fd, self->cursor, VA, M2));
+	ASSERT_EQ(VMSPACE_OUTCOME_FAULT,
+		  vms_load(self->fd, self->space, self->cpus[0], VA + M2 - 8, &value));
+}
+
+TEST_F(checked, map__over_a_mapping_changes_nothing)
+{
+	char *before, *after;
+
+	ASSERT_EQ(0, map_at(self->fd, self->cursor, VA, self->memory, 0));
+	before = vms_table_bytes(self->fd, self->space);
+	ASSERT_EQ(-EEXIST, map_at(self->fd, self->cursor, VA, self->memory, 1));
+	after = vms_table_bytes(self->fd, self->space);
+	ASSERT_NE(NULL, before);
+	ASSERT_NE(NULL, after);
+	EXPECT_STREQ(before, after);
+	free(before);
+	free(after);
+}
+
+struct worker {
+	int fd;
+	int space;
+	int memory;
+	unsigned int cpu;
+	__u64 va;
+	int error;
+};
+
+static int work_once(struct worker *w, int cursor, __u64 index)
+{
+	__u64 va = w->va + index * PAGE, value;
+	int ret = map_at(w->fd, cursor, va, w->memory, index);
+
+	if (ret)
+		return ret;
+	if (vms_store(w->fd, w->space, w->cpu, va, index) != VMSPACE_OUTCOME_OK)
+		return -EIO;
+	ret = unmap_at(w->fd, cursor, va, PAGE);
+	if (ret)
+		return ret;
+	return vms_load(w->fd, w->space, w->cpu, va, &value) == VMSPACE_OUTCOME_FAULT ? 0 : -EIO;
+}
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+	int cursor = vms_open_cursor_mut(w->fd, w->space, w->va, w->va + M2);
+	int i;
+
+	w->error = cursor < 0 ? cursor : 0;
+	for (i = 0; i < 200 && !w->error; i++)
+		w->error = work_once(w, cursor, i % 16);
+	if (cursor > 0)
+		vms_drop_cursor(w->fd, cursor);
+	return NULL;
+}
+
+TEST_F_TIMEOUT(checked, threads__on_areas_of_their_own, 120)
+{
+	struct worker workers[4];
+	pthread_t threads[4];
+	int i;
+
+	ASSERT_EQ(0, vms_drop_cursor(self->fd, self->cursor));
+	for (i = 0; i < 4; i++) {
+		workers[i] = (struct worker) {
+			.fd = self->fd,
+			.space = self->space,
+			.memory = vms_new_memory(self->fd, 16),
+			.cpu = self->cpus[i % self->nr_cpus],
+			.va = VA + (1024 + i) * M2,
+		};
+		ASSERT_GT(workers[i].memory, 0);
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, work, &workers[i]));
+	}
+	for (i = 0; i < 4; i++) {
+		pthread_join(threads[i], NULL);
+		EXPECT_EQ(0, workers[i].error);
+	}
+}
+
+TEST_F(checked, flags__that_do_not_go_together)
+{
+	EXPECT_EQ(-EINVAL, new_space(self->fd, VMSPACE_STRICT | VMSPACE_LAB));
+	EXPECT_EQ(-EINVAL, new_space(self->fd, VMSPACE_STRICT | VMSPACE_CHECKED | VMSPACE_LAB));
+}
+
+/* What a STRICT space refuses, the others take. */
+#define STRICT_REFUSES(error, what)	do {				\
+	int ret_ = (what);						\
+	EXPECT_EQ(variant->flags & VMSPACE_STRICT ? (error) : 0, ret_);	\
+} while (0)
+
+TEST_F(checked, strict__refuses_to_share_a_frame)
+{
+	ASSERT_EQ(0, map_at(self->fd, self->cursor, VA, self->memory, 0));
+	STRICT_REFUSES(-EBUSY, map_at(self->fd, self->cursor, VA + PAGE, self->memory, 0));
+	ASSERT_EQ(0, unmap_at(self->fd, self->cursor, VA, PAGE));
+	/* It may be reused after that (S86). */
+	ASSERT_EQ(0, map_at(self->fd, self->cursor, VA + 2 * PAGE, self->memory, 0));
+}
+
+TEST_F(checked, strict__refuses_many_at_once)
+{
+	struct vmspace_op op;
+
+	ASSERT_EQ(0, vms_jump(self->fd, self->cursor, VA));
+	STRICT_REFUSES(-EINVAL, vms_map_range(self->fd, self->cursor, self->memory, 0, 2, RW, 0));
+	ASSERT_EQ(0, vms_jump(self->fd, self->cursor, VA));
+	STRICT_REFUSES(-EINVAL, vms_protect(self->fd, self->cursor, PAGE, VMSPACE_PROP_WRITE, 0,
+					    0, &op));
+	ASSERT_EQ(0, vms_jump(self->fd, self->cursor, VA));
+	STRICT_REFUSES(-EINVAL, unmap(self->fd, self->cursor, 2 * PAGE, 0));
+}
+
+TEST_F(checked, strict__refuses_to_defer)
+{
+	struct vmspace_op op;
+
+	ASSERT_EQ(0, map_at(self->fd, self->cursor, VA, self->memory, 0));
+	ASSERT_EQ(0, vms_jump(self->fd, self->cursor, VA));
+	STRICT_REFUSES(-EINVAL, unmap(self->fd, self->cursor, PAGE, VMSPACE_DEFER));
+	ASSERT_EQ(0, vms_flush_sync(self->fd, self->cursor, &op));
+}
+
+TEST_F(checked, deferred_flush__is_made_at_the_drop)
+{
+	__u64 value;
+	int cursor;
+
+	if (variant->flags & VMSPACE_STRICT)
+		return;
+	cursor = vms_open_cursor_mut(self->fd, self->space, VA + 600 * M2, VA + 601 * M2);
+	ASSERT_GT(cursor, 0);
+	ASSERT_EQ(0, vms_map(self->fd, cursor, self->memory, 0, RW));
+	ASSERT_EQ(VMSPACE_OUTCOME_OK, vms_load(self->fd, self->space, self->cpus[0],
+					       VA + 600 * M2, &value));
+	ASSERT_EQ(0, vms_jump(self->fd, cursor, VA + 600 * M2));
+	ASSERT_EQ(0, unmap(self->fd, cursor, PAGE, VMSPACE_DEFER));
+	ASSERT_EQ(0, vms_drop_cursor(self->fd, cursor));
+	EXPECT_EQ(VMSPACE_OUTCOME_FAULT, vms_load(self->fd, self->space, self->cpus[0],
+						  VA + 600 * M2, &value));
+}
+
+TEST_F(checked, table__goes_with_all_that_is_mapped_there)
+{
+	__u64 i, value;
+	int n;
+
+	if (variant->flags & VMSPACE_STRICT)
+		return;
+	ASSERT_EQ(0, vms_jump(self->fd, self->cursor, VA));
+	ASSERT_EQ(0, vms_map_range(self->fd, self->cursor, self->memory, 0, PAGES, RW, 0));
+	for (n = 0; n < self->nr_cpus; n++)
+		for (i = 0; i < PAGES; i++)
+			ASSERT_EQ(VMSPACE_OUTCOME_OK, vms_load(self->fd, self->space, self->cpus[n],
+							       VA + i * PAGE, &value));
+	ASSERT_EQ(0, unmap_at(self->fd, self->cursor, VA, M2));
+	for (n = 0; n < self->nr_cpus; n++)
+		for (i = 0; i < PAGES; i++)
+			ASSERT_EQ(VMSPACE_OUTCOME_FAULT,
+				  vms_load(self->fd, self->space, self->cpus[n], VA + i * PAGE,
+					   &value));
+}
+
+TEST_F(checked, strict__refuses_to_replace)
+{
+	ASSERT_EQ(0, map_at(self->fd, self->cursor, VA, self->memory, 0));
+	ASSERT_EQ(0, vms_jump(self->fd, self->cursor, VA));
+	STRICT_REFUSES(-EINVAL, vms_map_range(self->fd, self->cursor, self->memory, 1, 1, RW,
+					      VMSPACE_REPLACE));
+}
+
+TEST_F(checked, strict__refuses_to_split)
+{
+	ASSERT_EQ(0, vms_jump(self->fd, self->cursor, VA));
+	ASSERT_EQ(0, vms_map_range(self->fd, self->cursor, self->large, 0, 512, RW,
+				   VMSPACE_PAGE_2M));
+	/* Not at its base (S65), and not all of it. */
+	STRICT_REFUSES(-EINVAL, unmap_at(self->fd, self->cursor, VA + PAGE, PAGE));
+	STRICT_REFUSES(-EINVAL, unmap_at(self->fd, self->cursor, VA, PAGE));
+}
+
+TEST_F(checked, strict__unmap_of_nothing_is_an_error)
+{
+	__u64 va;
+
+	STRICT_REFUSES(-ENOENT, unmap_at(self->fd, self->cursor, VA, PAGE));
+	ASSERT_EQ(0, vms_virt_addr(self->fd, self->cursor, &va));
+	EXPECT_EQ(variant->flags & VMSPACE_STRICT ? VA : VA + PAGE, va);
+}
+
+TEST_F(checked, strict__refuses_properties_that_x86_has_not)
+{
+	ASSERT_EQ(0, vms_jump(self->fd, self->cursor, VA));
+	STRICT_REFUSES(-EINVAL, vms_map(self->fd, self->cursor, self->memory, 0,
+					VMSPACE_PROP_WRITE));
+	ASSERT_EQ(0, vms_jump(self->fd, self->cursor, VA + PAGE));
+	STRICT_REFUSES(-EINVAL, vms_map(self->fd, self->cursor, self->memory, 1,
+					RW | VMSPACE_PROP_SOFT));
+	ASSERT_EQ(0, vms_jump(self->fd, self->cursor, VA + 2 * PAGE));
+	STRICT_REFUSES(-EINVAL, vms_map(self->fd, self->cursor, self->memory, 2,
+					RW | VMSPACE_PROP_DIRTY));
+}
+
+TEST_HARNESS_MAIN
