@@ -23,6 +23,10 @@ TOOL_CFLAGS := -std=gnu11 -O2 -Wall -Wextra -Werror -static -pthread -Iuapi -Ise
 TOOL_SOURCES := $(wildcard scripts/tool/*.c)
 TOOL_HEADERS := $(wildcard scripts/tool/*.h) selftests/vmspace.h uapi/linux/vmspace.h
 
+# What replays logs, from the same sources as the module's own check.
+TRACE_SOURCES := $(wildcard scripts/trace/*.c module/spec/*.c)
+TRACE_HEADERS := $(wildcard scripts/trace/*.h module/spec/*.h)
+
 all: module
 
 module modules:
@@ -35,11 +39,15 @@ modules_install:
 vm-module: packages-build
 	@scripts/vm-module $(KERNEL)
 
-tools: build/vmspace
+tools: build/vmspace build/vmspace-tracecheck
 
 build/vmspace: $(TOOL_SOURCES) $(TOOL_HEADERS) | packages-build
 	@mkdir -p $(@D)
 	$(CC) $(TOOL_CFLAGS) $(TOOL_SOURCES) -o $@
+
+build/vmspace-tracecheck: $(TRACE_SOURCES) $(TRACE_HEADERS) | packages-build
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_CFLAGS) -D_GNU_SOURCE -Wno-unused-parameter $(TRACE_SOURCES) -o $@
 
 selftests:
 	$(MAKE) -C selftests OUTPUT=$(CURDIR)/build/selftests
@@ -66,6 +74,9 @@ check-kselftest:
 
 check-debug:
 	@scripts/check --kernel debug $(TESTS:%=--test %) kselftest
+
+check-mutations:
+	@scripts/check mutations
 
 debug-kernel:
 	@scripts/debug-kernel build
@@ -107,11 +118,12 @@ help:
 	@echo '  make check-userland   tests that need no kernel'
 	@echo '  make check-kselftest  tests in the virtual machine [TESTS="name ..."]'
 	@echo '  make check-debug      the same in the debug kernel'
+	@echo '  make check-mutations  that the tests notice mistakes of the module'
 	@echo '  make bench            measurements, in the virtual machine'
 	@echo '  make shell            a shell in the virtual machine'
 	@echo
 	@echo 'KERNEL=debug runs demo, bench and shell in the debug kernel.'
 
 .PHONY: all module modules modules_install vm-module tools selftests demo bench \
-	check check-style check-userland check-kselftest check-debug \
+	check check-style check-userland check-kselftest check-debug check-mutations \
 	debug-kernel shell clean help

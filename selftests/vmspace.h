@@ -408,6 +408,67 @@ static inline int vms_cpu_stat(int fd, int space, unsigned int cpu, struct vmspa
 	return vms_op(fd, op);
 }
 
+static inline int vms_new_lab(int fd)
+{
+	struct vmspace_op op = { .opcode = VMSPACE_OP_NEW_SPACE, .flags = VMSPACE_LAB };
+	int ret = vms_op(fd, &op);
+
+	return ret ? ret : (int)op.new_space.new_id;
+}
+
+/* The programs come back with their results; @op tells how many were done. */
+static inline int vms_run(int fd, int space, struct vmspace_program *programs,
+			  unsigned int count, unsigned int timeout_us, struct vmspace_op *op)
+{
+	*op = (struct vmspace_op) {
+		.opcode = VMSPACE_OP_RUN,
+		.id = space,
+		.run = {
+			.addr = (uintptr_t)programs,
+			.count = count,
+			.timeout_us = timeout_us,
+		},
+	};
+	return vms_op(fd, op);
+}
+
+static inline int vms_set_targets(int fd, int cursor, const void *mask, __u64 len)
+{
+	struct vmspace_op op = {
+		.opcode = VMSPACE_OP_SET_TARGETS,
+		.id = cursor,
+		.targets = { .addr = (uintptr_t)mask, .len = len },
+	};
+
+	return vms_op(fd, &op);
+}
+
+static inline int vms_shootdown_stat(int fd, int space, unsigned int cpu, struct vmspace_op *op)
+{
+	*op = (struct vmspace_op) {
+		.opcode = VMSPACE_OP_SHOOTDOWN_STAT,
+		.id = space,
+		.shootdown_stat.cpu = cpu,
+	};
+	return vms_op(fd, op);
+}
+
+static inline int vms_histogram(int fd, int space, unsigned int cpu, unsigned int time,
+				__u64 *buckets, __u64 count, struct vmspace_op *op)
+{
+	*op = (struct vmspace_op) {
+		.opcode = VMSPACE_OP_HISTOGRAM,
+		.id = space,
+		.histogram = {
+			.cpu = cpu,
+			.time = time,
+			.addr = (uintptr_t)buckets,
+			.count = count,
+		},
+	};
+	return vms_op(fd, op);
+}
+
 /*
  * Makes a space active on every CPU that is online: how many these are, their
  * numbers in @cpus, which has room for VMS_CPUS.
