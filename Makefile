@@ -19,13 +19,16 @@ KERNEL ?= 6.1
 ifeq ($(origin CC),default)
 CC := gcc
 endif
-TOOL_CFLAGS := -std=gnu11 -O2 -Wall -Wextra -Werror -static -pthread -Iuapi -Iselftests
+TOOL_CFLAGS := -std=gnu11 -O2 -Wall -Wextra -Werror -static -pthread -Iuapi -Iselftests \
+	-Iselftests/floor
 TOOL_SOURCES := $(wildcard scripts/tool/*.c)
-TOOL_HEADERS := $(wildcard scripts/tool/*.h) selftests/vmspace.h uapi/linux/vmspace.h
+TOOL_HEADERS := $(wildcard scripts/tool/*.h) selftests/vmspace.h selftests/floor/floor.h \
+	uapi/linux/vmspace.h
 
 # What replays logs, from the same sources as the module's own check.
 TRACE_SOURCES := $(wildcard scripts/trace/*.c module/spec/*.c)
 TRACE_HEADERS := $(wildcard scripts/trace/*.h module/spec/*.h)
+TRACE_CFLAGS := -D_GNU_SOURCE -Wno-unused-parameter
 
 all: module
 
@@ -43,11 +46,24 @@ tools: build/vmspace build/vmspace-tracecheck
 
 build/vmspace: $(TOOL_SOURCES) $(TOOL_HEADERS) | packages-build
 	@mkdir -p $(@D)
-	$(CC) $(TOOL_CFLAGS) $(TOOL_SOURCES) -o $@
+	$(CC) $(TOOL_CFLAGS) $(TOOL_SOURCES) -o $@ -lm
 
 build/vmspace-tracecheck: $(TRACE_SOURCES) $(TRACE_HEADERS) | packages-build
 	@mkdir -p $(@D)
-	$(CC) $(TOOL_CFLAGS) -D_GNU_SOURCE -Wno-unused-parameter $(TRACE_SOURCES) -o $@
+	$(CC) $(TOOL_CFLAGS) $(TRACE_CFLAGS) $(TRACE_SOURCES) -o $@
+
+# Its tests: the same under sanitizers, and what breaks logs on purpose.
+tracecheck-tests: build/vmspace-tracecheck build/tracecheck/asan build/tracecheck/mutate
+
+build/tracecheck/asan: $(TRACE_SOURCES) $(TRACE_HEADERS) | packages-build
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -static,$(TOOL_CFLAGS)) $(TRACE_CFLAGS) -O1 -g \
+		-fsanitize=address,undefined -fno-sanitize-recover=all $(TRACE_SOURCES) -o $@
+
+build/tracecheck/mutate: selftests/userland/tracecheck_mutate.c scripts/trace/event.c \
+		$(TRACE_HEADERS) | packages-build
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_CFLAGS) $(TRACE_CFLAGS) $(filter %.c,$^) -o $@
 
 selftests:
 	$(MAKE) -C selftests OUTPUT=$(CURDIR)/build/selftests
@@ -56,8 +72,7 @@ demo: packages-build packages-vm vm-module tools
 	@scripts/demo $(KERNEL)
 
 bench: packages-build packages-vm vm-module tools
-	@scripts/vm --kernel $(KERNEL) --thread multi --timeout 600 \
-		--file build/vmspace -- vmspace bench
+	@scripts/bench --kernel $(KERNEL) $(TABLES)
 
 check:
 	@scripts/check
@@ -77,6 +92,10 @@ check-debug:
 
 check-mutations:
 	@scripts/check mutations
+
+# The trace checker, on recordings of these programs or of all.
+check-trace:
+	@scripts/check $(TESTS:%=--test %) trace
 
 debug-kernel:
 	@scripts/debug-kernel build
@@ -107,7 +126,7 @@ help:
 	@echo 'To build:'
 	@echo '  make                  vmspace.ko, in KDIR=$(if $(wildcard $(running)/Makefile),$(running),the headers of the virtual machine)'
 	@echo '  make modules_install  install it for the running kernel'
-	@echo '  make tools            the command-line tool, build/vmspace'
+	@echo '  make tools            the command-line tools, build/vmspace and vmspace-tracecheck'
 	@echo '  make selftests        the test programs, build/selftests'
 	@echo '  make vm-module        the module for the virtual machine, build/vm-KERNEL'
 	@echo '  make debug-kernel     a kernel with every checker on (15 minutes)'
@@ -119,11 +138,12 @@ help:
 	@echo '  make check-kselftest  tests in the virtual machine [TESTS="name ..."]'
 	@echo '  make check-debug      the same in the debug kernel'
 	@echo '  make check-mutations  that the tests notice mistakes of the module'
-	@echo '  make bench            measurements, in the virtual machine'
+	@echo '  make check-trace      the trace checker [TESTS="name ..."]'
+	@echo '  make bench            measurements, in the virtual machine [TABLES="name ..."]'
 	@echo '  make shell            a shell in the virtual machine'
 	@echo
 	@echo 'KERNEL=debug runs demo, bench and shell in the debug kernel.'
 
 .PHONY: all module modules modules_install vm-module tools selftests demo bench \
 	check check-style check-userland check-kselftest check-debug check-mutations \
-	debug-kernel shell clean help
+	check-trace tracecheck-tests debug-kernel shell clean help

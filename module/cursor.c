@@ -70,7 +70,8 @@ static u64 cursor_number(void)
 
 /**
  * vms_cursor_open - take exclusive access to a range
- * @space:	the space; the caller has a reference
+ * @space:	the space; the caller uses it, and the cursor does instead if there
+ *		is one
  * @start:	first address
  * @end:	first address after it
  * @level:	of the largest leaves that the cursor will place, 1 to 3
@@ -80,14 +81,13 @@ static u64 cursor_number(void)
  * Context: may sleep; any signal ends the wait.
  *
  * Return: the cursor, at @start. -EINVAL for a misaligned or empty range,
- * -ERANGE outside the space, -ENOENT if the space is being dropped, -EBUSY,
- * -EINTR, -ENOMEM.
+ * -ERANGE outside the space, -EBUSY, -EINTR, -ENOMEM.
  */
 struct vms_cursor *vms_cursor_open(struct vms_space *space, u64 start, u64 end,
 				   unsigned int level, bool mutable, bool nonblock)
 {
 	struct vms_cursor *c;
-	int ret;
+	struct vms_node *top;
 
 	if (!vms_page_aligned(start) || !vms_page_aligned(end) || start >= end)
 		return ERR_PTR(-EINVAL);
@@ -96,10 +96,6 @@ struct vms_cursor *vms_cursor_open(struct vms_space *space, u64 start, u64 end,
 	c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
 	if (!c)
 		return ERR_PTR(-ENOMEM);
-	/* Keeps the space from being dropped, also while we wait. */
-	ret = vms_space_use(space);
-	if (ret)
-		goto free_cursor;
 	c->space = space;
 	c->start = start;
 	c->end = end;
@@ -113,21 +109,16 @@ struct vms_cursor *vms_cursor_open(struct vms_space *space, u64 start, u64 end,
 		.wrote = cursor_wrote,
 	};
 	step_cursor_open(c);
-	c->top = vms_lock_range(&space->pt, start, end, level, nonblock, &c->unlock);
-	if (IS_ERR(c->top)) {
-		ret = PTR_ERR(c->top);
+	top = vms_lock_range(&space->pt, start, end, level, nonblock, &c->unlock);
+	if (IS_ERR(top)) {
 		step_cursor_drop(c);
-		goto unuse_space;
+		kfree(c);
+		return ERR_CAST(top);
 	}
+	c->top = top;
 	step_cursor_lock(c);
 	vms_object_init(&c->obj, VMS_CURSOR, cursor_release, cursor_close);
 	return c;
-
-unuse_space:
-	vms_space_unuse(space);
-free_cursor:
-	kfree(c);
-	return ERR_PTR(ret);
 }
 
 static void cursor_flush(struct vms_cursor *c, struct vms_flushed *flushed)
@@ -458,8 +449,11 @@ static void need_split_end(struct vms_need *need, struct vms_cursor *c, const st
 	need_path(need, end->at, w.level, to);
 }
 
-/* See to it that no leaf straddles either end of a range. All or nothing. */
-static int cursor_split_ends(struct vms_cursor *c, u64 start, u64 end)
+/*
+ * See to it that no leaf straddles either end of a range. All or nothing. The walk
+ * stands at the start of the range afterwards, unless that is empty.
+ */
+static int cursor_split_ends(struct vms_cursor *c, u64 start, u64 end, struct vms_walk *w)
 {
 	const struct vms_end first = { start, start }, last = { end, end - 1 };
 	struct vms_reserve reserve;
@@ -467,6 +461,10 @@ static int cursor_split_ends(struct vms_cursor *c, u64 start, u64 end)
 	int ret;
 
 	if (start == end)
+		return 0;
+	vms_walk_start(w, c->top, start);
+	/* Most often both are in one table of small leaves. */
+	if (w->level == 1 && vms_slot_start(start, 2) == vms_slot_start(last.at, 2))
 		return 0;
 	need_init(&need);
 	need_split_end(&need, c, &first);
@@ -481,6 +479,7 @@ static int cursor_split_ends(struct vms_cursor *c, u64 start, u64 end)
 	cursor_split_end(c, &last, &reserve);
 	/* Both ends may have been in one leaf. */
 	vms_reserve_drain(&reserve, &c->space->pt);
+	vms_walk_start(w, c->top, start);
 	return 0;
 }
 
@@ -547,6 +546,8 @@ static bool piece_occupied(const struct vms_walk *w, const struct vms_piece *pie
 	/* A hole, or a leaf, that is larger than the piece's. */
 	if (w->level > piece->level)
 		return !vms_entry_empty(w->entry);
+	if (!node->count)
+		return false;
 	for (i = index; i < index + piece->nr; i++) {
 		u64 e = READ_ONCE(node->table[i]);
 
@@ -749,9 +750,27 @@ static void unmap_leaf(struct vms_unmap *u, struct vms_node *node, unsigned int 
 	step_write(c, va, node->level, old, 0);
 	node->count--;
 	vms_gather_leaf(&c->gather, old, node->level);
-	if (vms_entry_present(old))
+	if (vms_entry_present(old) && !c->gather.full)
 		vms_gather_va(&c->gather, va);
 	u->pages += vms_level_size(node->level) >> VMS_PAGE_SHIFT;
+}
+
+/* The small leaves of one table, as far as the range goes. */
+static int unmap_small(struct vms_unmap *u, struct vms_node *node)
+{
+	struct vms_cursor *c = u->c;
+	u64 *slots = node->table;
+
+	cond_resched();
+	for (unsigned int i = vms_index(c->va, 1); i < VMS_ENTRIES && c->va < u->end; i++) {
+		if (!vms_entry_empty(READ_ONCE(slots[i]))) {
+			if (fatal_signal_pending(current))
+				return -EINTR;
+			unmap_leaf(u, node, i, c->va);
+		}
+		c->va += VMS_PAGE_SIZE;
+	}
+	return 0;
 }
 
 static void unmap_table(struct vms_unmap *u, struct vms_node *node)
@@ -774,6 +793,8 @@ static int unmap_node(struct vms_unmap *u, struct vms_node *node)
 	unsigned int i;
 	int ret;
 
+	if (node->level == 1)
+		return unmap_small(u, node);
 	for (i = vms_index(c->va, node->level); i < VMS_ENTRIES && c->va < u->end; i++) {
 		u64 e = READ_ONCE(node->table[i]);
 		u64 start = vms_slot_start(c->va, node->level), end = start + size;
@@ -827,13 +848,14 @@ int vms_cursor_unmap(struct vms_cursor *c, u64 len, enum vms_how how, u64 *pages
 	struct vms_unmap u = { .c = c, .end = c->va + len };
 	u64 start = c->va;
 	int ret = cursor_check_len(c, len);
+	struct vms_walk w;
 
 	*pages = 0;
 	if (ret)
 		return ret;
 	cursor_begin(c, how);
 	step_unmap_start(c, len);
-	ret = cursor_split_ends(c, c->va, u.end);
+	ret = cursor_split_ends(c, start, u.end, &w);
 	if (!ret)
 		ret = unmap_node(&u, c->top);
 	*pages = u.pages;
@@ -871,39 +893,80 @@ static u64 protect_slot(struct vms_cursor *c, u64 *slot, u64 va, unsigned int le
 }
 
 /*
- * Change a mapping of which it does not matter what it was, as all is flushed
- * anyway. In one write; a locked instruction loses no A or D that a CPU sets.
+ * Change small leaves side by side, each in one write, of which it does not matter
+ * what they were; a locked instruction loses no A or D that a CPU sets.
  */
-static void protect_slot_blind(u64 *slot, struct vms_change change)
+static void protect_blind(u64 *slots, unsigned int nr, struct vms_change change)
 {
-	if (!change.add)
-		atomic64_and(change.keep, (atomic64_t *)slot);
-	else
-		atomic64_or(change.add, (atomic64_t *)slot);
+	unsigned int i;
+
+	if (!change.add) {
+		for (i = 0; i < nr; i++)
+			atomic64_and(change.keep, (atomic64_t *)&slots[i]);
+	} else {
+		for (i = 0; i < nr; i++)
+			atomic64_or(change.add, (atomic64_t *)&slots[i]);
+	}
+}
+
+/* Whether the small leaves that follow can be changed so. */
+static bool protect_can_blind(const struct vms_cursor *c, struct vms_change change)
+{
+	/* One instruction does it, or none; and nobody wants to know of each. */
+	if ((change.add && ~change.keep) || step_writes(c))
+		return false;
+	/* All is flushed anyway, or rights grow and nothing is. */
+	return (c->gather.full && c->gather.fresh) || (change.add && !(change.add & VMS_XD));
 }
 
 /*
- * Change the mappings that stand side by side in one table, from the one that a
- * walk stands on to the last before @end, where it then stands. Returns the
- * number of 4 KiB pages.
+ * How many mappings stand side by side in one table, from the one that a walk
+ * stands on to the last before @end.
+ */
+static unsigned int run_length(const struct vms_walk *w, u64 end)
+{
+	const struct vms_node *node = w->path[w->level];
+	const u64 *slots = vms_walk_slot(w);
+	u64 left = end - vms_slot_start(w->va, w->level);
+	unsigned int nr, most = VMS_ENTRIES - vms_index(w->va, w->level);
+
+	most = min_t(u64, most, left >> vms_level_shift(w->level));
+	/* A full table of small leaves needs no look. */
+	if (node->level == 1 && node->count == VMS_ENTRIES)
+		return most;
+	for (nr = 1; nr < most && vms_entry_mapping(READ_ONCE(slots[nr]), w->level); nr++)
+		;
+	return nr;
+}
+
+/* Where the last of a number of mappings side by side begins. */
+static u64 run_last(const struct vms_walk *w, unsigned int nr)
+{
+	return vms_slot_start(w->va, w->level) + (nr - 1) * vms_level_size(w->level);
+}
+
+/*
+ * Change the mappings side by side that a walk stands on the first of; it then
+ * stands on the last. Returns the number of 4 KiB pages.
  */
 static u64 protect_run(struct vms_cursor *c, struct vms_walk *w, struct vms_change change, u64 end)
 {
-	struct vms_node *node = w->path[w->level];
-	u64 size = vms_level_size(w->level), va = vms_slot_start(w->va, w->level);
-	bool one_way = !change.add || !~change.keep;
-	unsigned int first = vms_index(va, w->level), i;
+	u64 va = vms_slot_start(w->va, w->level), size = vms_level_size(w->level);
+	unsigned int i, nr = run_length(w, end);
+	u64 *slots = vms_walk_slot(w);
 
-	for (i = first; i < VMS_ENTRIES && va < end; i++, va += size) {
-		if (!vms_entry_mapping(READ_ONCE(node->table[i]), w->level))
+	for (i = 0; i < nr; i++, va += size) {
+		if (w->level == 1 && protect_can_blind(c, change)) {
+			protect_blind(slots + i, nr - i, change);
 			break;
-		if (one_way && c->gather.full && c->gather.fresh && !step_writes(c))
-			protect_slot_blind(&node->table[i], change);
-		else
-			protect_slot(c, &node->table[i], va, w->level, change);
+		}
+		protect_slot(c, slots + i, va, w->level, change);
+		/* If one must be flushed of more than can be one by one, all are. */
+		if (c->gather.nr_va && nr > READ_ONCE(vms_flush_ceiling))
+			c->gather.full = true;
 	}
-	w->va = va - size;
-	return (i - first) * (size >> VMS_PAGE_SHIFT);
+	w->va = run_last(w, nr);
+	return nr * (size >> VMS_PAGE_SHIFT);
 }
 
 /**
@@ -943,12 +1006,9 @@ int vms_cursor_protect_next(struct vms_cursor *c, u64 len, u32 clear, u32 set, e
 	step_protect_start(c, len, clear, set);
 	vms_walk_mapping(&w, m);
 	if (m->start < c->va || m->end > end) {
-		u64 va = max(m->start, c->va);
-
-		ret = cursor_split_ends(c, va, end);
+		ret = cursor_split_ends(c, max(m->start, c->va), end, &w);
 		if (ret)
 			goto end;
-		vms_walk_start(&w, c->top, va);
 	}
 	protect_slot(c, vms_walk_slot(&w), vms_slot_start(w.va, w.level), w.level,
 		     vms_prop_change(clear, set));
@@ -968,12 +1028,21 @@ end:
 static int protect_check_write(struct vms_cursor *c, u64 end)
 {
 	struct vms_walk w;
+	unsigned int i, nr;
 
 	if (!cursor_walk_to_mapping(c, &w, end))
 		return 0;
 	do {
-		if (!vms_frame_writable(c->space->frames, w.entry))
-			return -EACCES;
+		const u64 *slots = vms_walk_slot(&w);
+
+		nr = run_length(&w, end);
+		for (i = 0; i < nr; i++) {
+			u64 e = READ_ONCE(slots[i]);
+
+			if ((e & VMS_TRACKED) && !vms_frame_writable(c->space->frames, e))
+				return -EACCES;
+		}
+		w.va = run_last(&w, nr);
 		cond_resched();
 	} while (vms_walk_next(&w, c->top, end) && walk_to_mapping(c, &w, end));
 	return 0;
@@ -1010,10 +1079,10 @@ int vms_cursor_protect(struct vms_cursor *c, u64 len, u32 clear, u32 set, enum v
 		return ret;
 	cursor_begin(c, how);
 	step_protect_start(c, len, clear, set);
-	ret = cursor_split_ends(c, c->va, end);
+	ret = cursor_split_ends(c, start, end, &w);
 	if (ret)
 		goto settle;
-	more = cursor_walk_to_mapping(c, &w, end);
+	more = len && walk_to_mapping(c, &w, end);
 	while (more) {
 		if (fatal_signal_pending(current)) {
 			ret = -EINTR;

@@ -332,8 +332,12 @@ static void shootdown(struct vms_shootdown *s)
 	 * barrier in vms_mmu_enter().
 	 */
 	smp_mb();
-	s->sent_at = ktime_get_mono_fast_ns();
-	on_each_cpu_cond_mask(shootdown_target, shootdown_ipi, s, true, space->mmu.inside);
+	/* Most often nobody is inside, and that is all. */
+	if (!cpumask_empty(space->mmu.inside)) {
+		s->sent_at = ktime_get_mono_fast_ns();
+		on_each_cpu_cond_mask(shootdown_target, shootdown_ipi, s, true,
+				      space->mmu.inside);
+	}
 	/* All have acknowledged. */
 	if (s->sent) {
 		count_initiated(s);
@@ -387,10 +391,7 @@ void vms_flush_page(struct vms_space *space, const struct vms_gather *g, u64 va)
 
 static void release_leaves(struct vms_space *space, const u64 *leaves, unsigned int nr)
 {
-	unsigned int i;
-
-	for (i = 0; i < nr; i++)
-		vms_frame_put(space->frames, leaves[i]);
+	vms_frames_drop(space->frames, leaves, nr);
 	cond_resched();
 }
 
@@ -412,6 +413,10 @@ static unsigned int release_table(struct vms_space *space, struct vms_node *node
 {
 	unsigned int i, tables = 1;
 
+	if (node->level == 1) {
+		vms_frames_drop(space->frames, node->table, node->count);
+		node->count = 0;
+	}
 	for (i = 0; i < VMS_ENTRIES && node->count; i++) {
 		u64 e = node->table[i];
 

@@ -9,9 +9,10 @@
  *
  * Ownership lasts from the open to the drop, across system calls, and may be
  * given up by another thread than the one that took it.  So it is not a mutex,
- * which has an owner task, but a flag in the node and a list of waiters, to the
- * first of which the flag is handed on directly: they are served in order, and
- * nobody who comes later barges in.
+ * which has an owner task, but a flag in the node and a list of waiters, who are
+ * served in order.  Handing the flag on to one who sleeps would leave the range idle
+ * until it runs; so the first is woken, and whoever runs may take the node meanwhile.
+ * If the first comes too late, the node is handed to it when it is given up next.
  *
  * Order: a covering node is waited for with nothing owned, then the tables
  * below it from top to bottom and from low to high addresses.  Upwards nodes are
@@ -42,11 +43,15 @@ enum waiter_state { WAITING, GRANTED, STALE };
  * @link:	in the node's list, while it is waiting
  * @task:	to wake
  * @state:	changed once, under the node's lock, by whoever removes it
+ * @called:	it is the first, and was woken to take the node; under the node's lock
+ * @next:	it came too late: the node will be handed to it; under the node's lock
  */
 struct vms_waiter {
 	struct list_head link;
 	struct task_struct *task;
 	enum waiter_state state;
+	bool called;
+	bool next;
 };
 
 /* Under the node's lock. The waiter is on a stack that may be gone afterwards. */
@@ -67,53 +72,67 @@ static void waiter_wake(struct task_struct *task)
 }
 
 /*
- * A node is freed after it went stray and an RCU grace period: one that is
- * still WAITING within an RCU read-side critical section has a node.
+ * One who waits has a look, as it was called or interrupted. A node is freed after it
+ * went stray and an RCU grace period: one that is still WAITING within an RCU
+ * read-side critical section has a node.
  */
-static int waiter_give_up(struct vms_node *node, struct vms_waiter *w)
+static int waiter_look(struct vms_node *node, struct vms_waiter *w, bool interrupted)
 {
 	int ret = 0;
 
 	rcu_read_lock();
-	if (READ_ONCE(w->state) == WAITING) {
-		spin_lock(&node->lock);
-		if (w->state == WAITING) {
-			list_del(&w->link);
-			ret = -EINTR;
-		}
-		spin_unlock(&node->lock);
+	if (READ_ONCE(w->state) != WAITING)
+		goto out;
+	spin_lock(&node->lock);
+	if (w->state != WAITING)
+		goto unlock;
+	if (!node->owned && list_first_entry(&node->waiters, struct vms_waiter, link) == w) {
+		node->owned = true;
+		list_del(&w->link);
+		w->state = GRANTED;
+	} else if (interrupted) {
+		list_del(&w->link);
+		ret = -EINTR;
+	} else {
+		w->next = true;
 	}
+unlock:
+	spin_unlock(&node->lock);
+out:
 	rcu_read_unlock();
 	return ret;
 }
 
-/*
- * Often a range is given up within microseconds, less than it takes to sleep and
- * be woken: look for as long before going to sleep.
- */
+/* Who is the next waits awake as long as it would take to sleep and be woken. */
 #define SPINS	1000
 
-static int node_wait(struct vms_node *node, struct vms_waiter *w)
+static void waiter_spin(const struct vms_waiter *w)
 {
 	unsigned int i;
-	int ret = 0;
 
 	for (i = 0; i < SPINS && READ_ONCE(w->state) == WAITING && !need_resched(); i++)
 		cpu_relax();
+}
+
+static int node_wait(struct vms_node *node, struct vms_waiter *w)
+{
 	for (;;) {
+		bool interrupted = signal_pending(current);
+
 		set_current_state(TASK_INTERRUPTIBLE);
 		/* Pairs with waiter_end(). */
 		if (smp_load_acquire(&w->state) != WAITING)
 			break;
-		if (signal_pending(current)) {
-			ret = waiter_give_up(node, w);
-			break;
+		if (!interrupted && (w->next || !READ_ONCE(w->called))) {
+			schedule();
+			continue;
 		}
-		schedule();
+		__set_current_state(TASK_RUNNING);
+		if (waiter_look(node, w, interrupted))
+			return -EINTR;
+		waiter_spin(w);
 	}
 	__set_current_state(TASK_RUNNING);
-	if (ret)
-		return ret;
 	return w->state == GRANTED ? 0 : -ESTALE;
 }
 
@@ -203,8 +222,8 @@ static void node_sweep(struct vms_node *node, const struct vms_unlock *u)
 		if (!child)
 			continue;
 		spin_lock(&child->lock);
-		/* While nobody owns it nobody changes its count. */
-		take = !child->owned && !child->count;
+		/* While nobody owns it nobody changes its count. Who waits will look. */
+		take = !child->owned && !child->count && list_empty(&child->waiters);
 		if (take)
 			child->owned = true;
 		spin_unlock(&child->lock);
@@ -215,6 +234,18 @@ static void node_sweep(struct vms_node *node, const struct vms_unlock *u)
 
 /* What the owner of a node has to do before or after it gave the node up. */
 enum release { DONE, SWEEP_NODE, SWEEP_PARENT };
+
+/* Give a node up that is waited for. Returns whom to wake, if anyone. */
+static struct task_struct *node_pass(struct vms_node *node, struct vms_waiter *first)
+{
+	if (first->next)
+		return waiter_end(first, GRANTED);
+	node->owned = false;
+	if (first->called)
+		return NULL;
+	WRITE_ONCE(first->called, true);
+	return get_task_struct(first->task);
+}
 
 static enum release node_unlock(struct vms_node *node)
 {
@@ -229,8 +260,8 @@ static enum release node_unlock(struct vms_node *node)
 	spin_lock(&node->lock);
 	w = list_first_entry_or_null(&node->waiters, struct vms_waiter, link);
 	if (w) {
-		/* With the duty to sweep, if there is one. */
-		task = waiter_end(w, GRANTED);
+		/* With the duties to sweep and to take it out, if there are any. */
+		task = node_pass(node, w);
 		spin_unlock(&node->lock);
 		goto out;
 	}

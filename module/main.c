@@ -27,8 +27,8 @@
 #include "store.h"
 #include "table.h"
 
-/* Operations that are copied in, executed and copied out together. */
-#define CHUNK	8
+/* Structures of the interface are moved word by word: see get_words(). */
+#define OP_WORDS	(sizeof(struct vmspace_op) / sizeof(u64))
 
 static_assert(sizeof(struct vmspace_info) == 80);
 static_assert(sizeof(struct vmspace_step) == 32);
@@ -71,45 +71,88 @@ static bool step_ends(const struct vmspace_step *step, int error)
 }
 
 /*
- * Execute up to CHUNK operations. They are written back once before they are
- * executed: nothing is done whose result could not be told. Returns how many
- * were executed, and whether the last of them ended the program.
+ * So little is read and written word by word: general copies, which expect more,
+ * would take as long as the operation itself.
  */
-static int step_chunk(struct vms_row *row, struct vmspace_op __user *user, unsigned int nr,
-		      struct vmspace_step *step, bool *ended)
+static int get_words(u64 *to, const u64 __user *from, unsigned int nr)
 {
-	struct vmspace_op ops[CHUNK];
 	unsigned int i;
 
-	if (copy_from_user(ops, user, nr * sizeof(*ops)) ||
-	    copy_to_user(user, ops, nr * sizeof(*ops)))
+	if (!user_access_begin(from, nr * sizeof(*from)))
 		return -EFAULT;
-	for (i = 0; i < nr && !*ended; i++) {
-		vms_op_execute(row, &ops[i]);
-		if (!ops[i].result)
-			continue;
-		if (!step->error)
-			step->error = ops[i].result;
-		*ended = step_ends(step, ops[i].result);
-	}
-	if (copy_to_user(user, ops, i * sizeof(*ops)))
+	for (i = 0; i < nr; i++)
+		unsafe_get_user(to[i], &from[i], fault);
+	user_access_end();
+	return 0;
+fault:
+	user_access_end();
+	return -EFAULT;
+}
+
+static int put_words(u64 __user *to, const u64 *from, unsigned int nr)
+{
+	unsigned int i;
+
+	if (!user_access_begin(to, nr * sizeof(*to)))
 		return -EFAULT;
-	return i;
+	for (i = 0; i < nr; i++)
+		unsafe_put_user(from[i], &to[i], fault);
+	user_access_end();
+	return 0;
+fault:
+	user_access_end();
+	return -EFAULT;
+}
+
+/*
+ * Fetch an operation, and write its ends back, which are in different pages if
+ * any of it is: nothing is done whose result could not be told.
+ */
+static int fetch_op(u64 *op, u64 __user *user)
+{
+	unsigned int i;
+
+	if (!user_access_begin(user, sizeof(struct vmspace_op)))
+		return -EFAULT;
+	for (i = 0; i < OP_WORDS; i++)
+		unsafe_get_user(op[i], &user[i], fault);
+	unsafe_put_user(op[0], &user[0], fault);
+	unsafe_put_user(op[OP_WORDS - 1], &user[OP_WORDS - 1], fault);
+	user_access_end();
+	return 0;
+fault:
+	user_access_end();
+	return -EFAULT;
+}
+
+/* Carry out one operation of the caller's. */
+static int step_op(struct vms_row *row, struct vmspace_op __user *user, int *result)
+{
+	struct vmspace_op op;
+	int ret;
+
+	ret = fetch_op((u64 *)&op, (u64 __user *)user);
+	if (ret)
+		return ret;
+	vms_op_execute(row, &op);
+	*result = op.result;
+	return put_words((u64 __user *)user, (const u64 *)&op, OP_WORDS);
 }
 
 static int step_all(struct vms_row *row, struct vmspace_step *step)
 {
 	struct vmspace_op __user *user = u64_to_user_ptr(step->ops);
-	bool ended = false;
-	int ret;
+	int ret, result;
 
-	while (step->done < step->count && !ended) {
-		unsigned int nr = min_t(unsigned int, step->count - step->done, CHUNK);
-
-		ret = step_chunk(row, user + step->done, nr, step, &ended);
-		if (ret < 0)
+	while (step->done < step->count) {
+		ret = step_op(row, user + step->done, &result);
+		if (ret)
 			return ret;
-		step->done += ret;
+		step->done++;
+		if (result && !step->error)
+			step->error = result;
+		if (result && step_ends(step, result))
+			break;
 		if (fatal_signal_pending(current)) {
 			step->error = -EINTR;
 			break;
@@ -152,7 +195,7 @@ struct vms_ioctl {
 
 static const struct vms_ioctl ioctls[] = {
 	{ VMSPACE_INFO, sizeof(struct vmspace_info),
-	  offsetofend(struct vmspace_info, max_deferred), ioctl_info },
+	  offsetofend(struct vmspace_info, max_run_us), ioctl_info },
 	{ VMSPACE_STEP, sizeof(struct vmspace_step),
 	  offsetofend(struct vmspace_step, pad), ioctl_step },
 };
@@ -165,7 +208,7 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	} u;
 	void __user *user = (void __user *)arg;
 	const struct vms_ioctl *ioctl;
-	unsigned int nr = _IOC_NR(cmd);
+	unsigned int words, nr = _IOC_NR(cmd);
 	u32 size;
 	long ret;
 
@@ -174,20 +217,26 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	ioctl = &ioctls[array_index_nospec(nr, ARRAY_SIZE(ioctls))];
 	if (ioctl->cmd != cmd)
 		return -ENOTTY;
-	if (get_user(size, (u32 __user *)user))
+	/* The smallest first, then what there is more of. */
+	if (get_words((u64 *)&u, user, ioctl->min_size / sizeof(u64)))
 		return -EFAULT;
+	size = *(u32 *)&u;
 	if (size < ioctl->min_size)
 		return -EINVAL;
 	if (size > PAGE_SIZE)
 		return -E2BIG;
-	ret = copy_struct_from_user(&u, ioctl->size, user, size);
-	if (ret)
-		return ret;
-	/* Fetched twice: what was checked is what counts. */
-	*(u32 *)&u = size;
+	if (size > ioctl->min_size || ioctl->size > ioctl->min_size) {
+		ret = copy_struct_from_user((u8 *)&u + ioctl->min_size,
+					    ioctl->size - ioctl->min_size,
+					    (u8 __user *)user + ioctl->min_size,
+					    size - ioctl->min_size);
+		if (ret)
+			return ret;
+	}
 	ret = ioctl->fn(file->private_data, &u);
 	/* Also on failure: how far it came. */
-	if (copy_to_user(user, &u, min_t(size_t, size, ioctl->size)) && !ret)
+	words = min_t(size_t, size, ioctl->size) / sizeof(u64);
+	if (put_words(user, (const u64 *)&u, words) && !ret)
 		ret = -EFAULT;
 	return ret;
 }

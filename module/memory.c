@@ -141,6 +141,14 @@ static void frame_put(struct vms_frames *frames, struct vms_frame *f)
 		frame_free(frames, f);
 }
 
+static __always_inline void entry_put(struct vms_frames *frames, u64 entry)
+{
+	if (unlikely(entry & VMS_TRACKED))
+		frame_put(frames, frame_of(frames, entry));
+	else
+		put_page(pfn_to_page(vms_entry_pfn(entry)));
+}
+
 /**
  * vms_frame_put - drop a leaf's reference to its frame
  * @frames:	the store's
@@ -150,10 +158,25 @@ static void frame_put(struct vms_frames *frames, struct vms_frame *f)
  */
 void vms_frame_put(struct vms_frames *frames, u64 entry)
 {
-	if (entry & VMS_TRACKED)
-		frame_put(frames, frame_of(frames, entry));
-	else
-		put_page(pfn_to_page(vms_entry_pfn(entry)));
+	entry_put(frames, entry);
+}
+
+/**
+ * vms_frames_drop - drop the references of many leaves
+ * @frames:	the store's
+ * @entries:	leaves and held entries as they were, with empty ones between them
+ * @nr:		how many are not empty
+ *
+ * Context: as vms_frame_put().
+ */
+void vms_frames_drop(struct vms_frames *frames, const u64 *entries, unsigned int nr)
+{
+	for (; nr; entries++) {
+		if (vms_entry_empty(*entries))
+			continue;
+		entry_put(frames, *entries);
+		nr--;
+	}
 }
 
 /**
@@ -569,6 +592,19 @@ u64 vms_memory_get_leaf(struct vms_memory *mem, u64 index, unsigned int level, u
 	return leaf_get(mem, index, prop, entry);
 }
 
+/* Of frames that are small and have nothing to undo; as little as it takes. */
+static void get_plain_leaves(struct page **pages, u64 bits, u64 *slots, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		struct page *page = pages[i];
+
+		page_ref_inc(page);
+		WRITE_ONCE(slots[i], page_to_phys(page) | bits);
+	}
+}
+
 /**
  * vms_memory_get_leaves - 4 KiB leaves for a part of a memory object
  * @mem:	the object
@@ -588,6 +624,10 @@ void vms_memory_get_leaves(struct vms_memory *mem, u64 index, u32 prop, u64 *slo
 	if (vms_mutated(VMS_MUTATION_WRONG_FRAME) && nr == 1 && (index ^ 1) < mem->nr_pages)
 		index ^= 1;
 
+	if (!mem->tracked && !mem->order) {
+		get_plain_leaves(mem->pages + index, bits, slots, nr);
+		return;
+	}
 	for (i = 0; i < nr; i++)
 		WRITE_ONCE(slots[i], leaf_get(mem, index + i, prop, bits));
 }

@@ -62,6 +62,7 @@ struct vms_frames *vms_frames_create(void);
 struct vms_frames *vms_frames_get(struct vms_frames *frames);
 void vms_frames_put(struct vms_frames *frames);
 void vms_frame_put(struct vms_frames *frames, u64 entry);
+void vms_frames_drop(struct vms_frames *frames, const u64 *entries, unsigned int nr);
 bool vms_frame_writable(struct vms_frames *frames, u64 entry);
 
 struct vms_memory *vms_memory_alloc(struct vms_frames *frames, u64 count, u64 frame_size,

@@ -164,15 +164,16 @@ static int op_open_cursor(struct vms_store *store, struct vmspace_op *op)
 
 	if (!one_size(op->flags))
 		return -EINVAL;
-	space = get_space(store, op->id);
+	space = vms_space_use_id(store, op->id);
 	if (IS_ERR(space))
 		return PTR_ERR(space);
 	c = vms_cursor_open(space, op->open.start, op->open.end, page_level(op->flags),
 			    op->opcode == VMSPACE_OP_OPEN_CURSOR_MUT,
 			    op->flags & VMSPACE_NONBLOCK);
-	put_space(space);
-	if (IS_ERR(c))
+	if (IS_ERR(c)) {
+		vms_space_unuse(space);
 		return PTR_ERR(c);
+	}
 	return publish(store, &c->obj, &op->open.new_id);
 }
 
@@ -793,7 +794,7 @@ static int op_space_stat(struct vms_store *store, struct vmspace_op *op)
 	op->space_stat.shootdowns = atomic64_read(&space->shootdowns);
 	op->space_stat.active = vms_residents_count(space);
 	op->space_stat.inside = cpumask_weight(space->mmu.inside);
-	op->space_stat.users = max(atomic_read(&space->users), 0);
+	op->space_stat.users = vms_space_users(space);
 	op->space_stat.number = space->number;
 	put_space(space);
 	return 0;
@@ -871,7 +872,6 @@ static int op_histogram(struct vms_store *store, struct vmspace_op *op)
 }
 
 #define ARGS_OFFSET	offsetof(struct vmspace_op, words)
-#define ARGS_WORDS	((sizeof(struct vmspace_op) - ARGS_OFFSET) / sizeof(u32))
 
 /* The 32-bit words of the arguments that a member occupies, as a mask. */
 #define WORDS(member)								\
@@ -1078,19 +1078,17 @@ static const struct vms_op_desc op_descs[] = {
  */
 static bool clear_results(const struct vms_op_desc *desc, struct vmspace_op *op)
 {
+	static const u64 halves[] = { 0, U32_MAX, (u64)U32_MAX << 32, U64_MAX };
 	u16 in = desc->in | (op->flags & VMSPACE_STORE ? desc->store_in : 0);
-	u32 *args = (u32 *)op->words;
-	bool padded = true;
+	u16 pad = desc->pad;
+	u64 wrong = 0;
 	unsigned int i;
 
-	for (i = 0; i < ARGS_WORDS; i++) {
-		if (in & BIT(i))
-			continue;
-		if ((desc->pad & BIT(i)) && args[i])
-			padded = false;
-		args[i] = 0;
+	for (i = 0; i < ARRAY_SIZE(op->words); i++, in >>= 2, pad >>= 2) {
+		wrong |= op->words[i] & halves[pad & 3];
+		op->words[i] &= halves[in & 3];
 	}
-	return padded;
+	return !wrong;
 }
 
 static int execute(struct vms_store *store, struct vmspace_op *op)

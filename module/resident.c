@@ -553,7 +553,7 @@ static int resident_start_locked(struct vms_space *space, unsigned int cpu, bool
 
 	if (ret)
 		return ret;
-	if (atomic_read(&space->users) < 0)
+	if (READ_ONCE(space->state) == VMS_SPACE_DROPPED)
 		return -ENOENT;
 	if (xa_load(&space->residents, cpu))
 		return -EEXIST;

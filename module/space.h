@@ -57,6 +57,8 @@ static inline void vms_histogram_add(struct vms_histogram *h, u64 ns)
  * @full:	times that it flushed everything
  * @entered:	times that it loaded the root
  * @accesses:	accesses, copies and access programs
+ * @users:	cursors, readers and writers that came here, less those that went;
+ *		only the sum over all CPUs is a number of them
  * @times:	by VMSPACE_TIME_*; counted with interrupts off, those of stays by the
  *		resident
  */
@@ -69,8 +71,17 @@ struct vms_counters {
 	u64 full;
 	u64 entered;
 	u64 accesses;
+	long users;
 	struct vms_histogram times[VMSPACE_TIMES];
 };
+
+/**
+ * enum vms_space_state - how far the drop of a space has come
+ * @VMS_SPACE_OPEN:	nobody drops it
+ * @VMS_SPACE_CLOSING:	someone looks whether it is in use
+ * @VMS_SPACE_DROPPED:	it is not, and never will be
+ */
+enum vms_space_state { VMS_SPACE_OPEN, VMS_SPACE_CLOSING, VMS_SPACE_DROPPED };
 
 /**
  * struct vms_space - a private address space
@@ -78,7 +89,7 @@ struct vms_counters {
  * @pt:		its page table
  * @mmu:	what a CPU loads, and the CPUs that have
  * @frames:	the tracked frames of its store
- * @users:	cursors, readers and writers; negative once it is dropped
+ * @state:	changed under the lock of @obj
  * @residents_lock: guards the changes of @residents; taken before cpus_read_lock()
  * @residents:	struct vms_resident by CPU
  * @counters:	per CPU
@@ -98,7 +109,7 @@ struct vms_space {
 	struct vms_pt pt;
 	struct vms_mmu mmu;
 	struct vms_frames *frames;
-	atomic_t users;
+	enum vms_space_state state;
 	struct mutex residents_lock;	/* changes of residents */
 	struct xarray residents;
 	struct vms_counters __percpu *counters;
@@ -127,7 +138,9 @@ enum vms_space_kind {
 };
 
 struct vms_space *vms_space_create(struct vms_frames *frames, unsigned int kind);
+struct vms_space *vms_space_use_id(struct vms_store *store, u32 id);
 int vms_space_use(struct vms_space *space);
 void vms_space_unuse(struct vms_space *space);
+u32 vms_space_users(const struct vms_space *space);
 
 #endif /* VMS_SPACE_H */

@@ -96,17 +96,6 @@ void vms_node_free_rcu(struct vms_pt *pt, struct vms_node *node)
 }
 
 /**
- * vms_node_of - the node that a directory entry points to
- * @entry: vms_entry_table() is true for it
- */
-struct vms_node *vms_node_of(u64 entry)
-{
-	struct page *page = pfn_to_page(vms_entry_pfn(entry));
-
-	return (struct vms_node *)page_private(page);
-}
-
-/**
  * vms_reserve_init - an empty reserve
  * @r:	the reserve
  */

@@ -15,7 +15,7 @@
 #define VMS_TABLE_H
 
 #include <linux/list.h>
-#include <linux/mm_types.h>
+#include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 #include "entry.h"
@@ -123,12 +123,20 @@ struct vms_node *vms_node_split(struct vms_reserve *r, struct vms_node *parent, 
 u64 vms_node_unlink(struct vms_node *node, u64 entry);
 u64 vms_node_va(const struct vms_node *node);
 void vms_node_free_rcu(struct vms_pt *pt, struct vms_node *node);
-struct vms_node *vms_node_of(u64 entry);
 
 void vms_walk_start(struct vms_walk *w, struct vms_node *top, u64 va);
 void vms_walk_start_level(struct vms_walk *w, struct vms_node *top, u64 va, unsigned int level);
 bool vms_walk_next(struct vms_walk *w, const struct vms_node *top, u64 end);
 void vms_walk_mapping(const struct vms_walk *w, struct vms_mapping *m);
+
+/**
+ * vms_node_of - the node that a directory entry points to
+ * @entry:	vms_entry_table() is true for it
+ */
+static inline struct vms_node *vms_node_of(u64 entry)
+{
+	return (struct vms_node *)page_private(pfn_to_page(vms_entry_pfn(entry)));
+}
 
 /**
  * vms_walk_slot - where the entry of the position stands

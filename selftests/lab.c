@@ -13,7 +13,6 @@
 #include <signal.h>
 #include <sys/wait.h>
 #include "programs.h"
-#include "mappings.h"
 
 #define BASE	0x5555600000ULL		/* begins a table of level 1 */
 #define LARGE	0x4000000000ULL		/* begins tables of more levels */
@@ -70,7 +69,7 @@ FIXTURE_SETUP(lab)
 {
 	int ret;
 
-	self->before = vms_usage_now();
+	self->before = vms_usage_settled();
 	self->fd = vms_open();
 	if (self->fd < 0)
 		SKIP(return, "no /dev/vmspace: %s", strerror(errno));

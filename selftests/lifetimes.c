@@ -1327,6 +1327,71 @@ TEST_F_TIMEOUT(lifetimes, drop__by_two_threads_exactly_one_wins, 60)
 }
 
 /**
+ * struct user - a thread that opens and drops cursors until their space is gone
+ * @fd:		its file
+ * @space:	the space
+ * @start:	of its range
+ * @opened:	how many it opened
+ * @result:	why it stopped
+ */
+struct user {
+	pthread_t thread;
+	int fd;
+	int space;
+	__u64 start;
+	atomic_int opened;
+	int result;
+};
+
+static void *use_until_gone(void *arg)
+{
+	struct user *u = arg;
+
+	do {
+		u->result = vms_open_cursor(u->fd, u->space, u->start, u->start + PAGE);
+		if (u->result > 0) {
+			atomic_fetch_add(&u->opened, 1);
+			u->result = vms_drop_cursor(u->fd, u->result);
+		}
+	} while (u->result >= 0);
+	return NULL;
+}
+
+#define USERS	3
+
+/* Each attempt fails because it is in use, or it is dropped; nothing in between. */
+TEST_F_TIMEOUT(lifetimes, drop_space__while_others_open_cursors, 60)
+{
+	struct user users[USERS];
+	unsigned int round, i;
+
+	for (round = 0; round < 100; round++) {
+		int space = vms_new_space(self->fd), ret;
+
+		ASSERT_GT(space, 0);
+		for (i = 0; i < USERS; i++) {
+			users[i] = (struct user) {
+				.fd = self->fd,
+				.space = space,
+				.start = BASE + i * 0x40000000ULL,
+			};
+			ASSERT_EQ(0, pthread_create(&users[i].thread, NULL, use_until_gone,
+						    &users[i]));
+		}
+		for (i = 0; i < USERS; i++)
+			EXPECT_TRUE(wait_for(&users[i].opened, round % 10));
+		do {
+			ret = vms_drop_space(self->fd, space);
+		} while (ret == -EBUSY);
+		EXPECT_EQ(0, ret);
+		for (i = 0; i < USERS; i++) {
+			ASSERT_EQ(0, pthread_join(users[i].thread, NULL));
+			EXPECT_EQ(-ENOENT, users[i].result);
+		}
+	}
+}
+
+/**
  * struct mapper - a thread that maps from a memory object until it is gone
  * @fd:		its file
  * @cursor:	its cursor

@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include "vmspace.h"
+#include "mappings.h"
 
 #define VMS_INSNS	64		/* vmspace_info.max_insns is no less */
 #define VMS_ENDLESS	0xffffffffU	/* accesses; time ends them before */
@@ -45,6 +45,23 @@ static inline int vms_pin(unsigned int cpu)
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
 	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
+}
+
+/*
+ * What the system holds, once a test before that failed, and so did not wait for it,
+ * has given everything back.
+ */
+static inline struct vms_usage vms_usage_settled(void)
+{
+	struct vms_usage before, now = vms_usage_now();
+	double end = vms_now() + VMS_LIMIT;
+
+	do {
+		before = now;
+		usleep(50000);
+		now = vms_usage_now();
+	} while ((now.spaces != before.spaces || now.tables != before.tables) && vms_now() < end);
+	return now;
 }
 
 /* --- writing -------------------------------------------------------------- */

@@ -13,7 +13,6 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include "programs.h"
-#include "mappings.h"
 
 #define BASE	0x5555600000ULL
 #define PAGES	16
@@ -35,7 +34,7 @@ FIXTURE_SETUP(residents)
 {
 	int space;
 
-	self->before = vms_usage_now();
+	self->before = vms_usage_settled();
 	self->fd = vms_open();
 	if (self->fd < 0)
 		SKIP(return, "no /dev/vmspace: %s", strerror(errno));

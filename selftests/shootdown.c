@@ -14,7 +14,6 @@
 #include "kselftest_harness.h"
 #include <linux/membarrier.h>
 #include "programs.h"
-#include "mappings.h"
 
 #define BASE	0x5555557f0000ULL	/* 16 pages below the end of a table */
 #define LARGE	0x4000000000ULL		/* begins a table of every level but the root's */
@@ -107,7 +106,7 @@ FIXTURE_SETUP(stale)
 {
 	int ret;
 
-	self->before = vms_usage_now();
+	self->before = vms_usage_settled();
 	self->fd = vms_open();
 	if (self->fd < 0)
 		SKIP(return, "no /dev/vmspace: %s", strerror(errno));
@@ -823,7 +822,7 @@ static void make_space(struct __test_metadata *_metadata, struct _test_data_shoo
 
 FIXTURE_SETUP(shootdown)
 {
-	self->before = vms_usage_now();
+	self->before = vms_usage_settled();
 	self->fd = vms_open();
 	if (self->fd < 0)
 		SKIP(return, "no /dev/vmspace: %s", strerror(errno));
@@ -1328,7 +1327,7 @@ TEST_F(shootdown, gather__ends_with_the_row)
 #define TRACING		"/sys/kernel/tracing/"
 #define EVENTS		TRACING "events/vmspace/"
 
-static const char * const steps[] = {
+static const char * const trace_steps[] = {
 	"initiate_shootdown", "ack_shootdown_ipi", "end_shootdown", "release",
 };
 
@@ -1339,8 +1338,8 @@ static int trace_switch(const char *on)
 	char path[128];
 	unsigned int i;
 
-	for (i = 0; i < sizeof(steps) / sizeof(*steps) && !ret; i++) {
-		snprintf(path, sizeof(path), EVENTS "%s/enable", steps[i]);
+	for (i = 0; i < ARRAY_SIZE(trace_steps) && !ret; i++) {
+		snprintf(path, sizeof(path), EVENTS "%s/enable", trace_steps[i]);
 		ret = vms_write_text(path, on);
 	}
 	return ret;
@@ -1363,11 +1362,11 @@ static char trace_step(const char *line, unsigned int space)
 	char event[32];
 	const char *p;
 
-	for (i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
-		snprintf(event, sizeof(event), " %s: space=", steps[i]);
+	for (i = 0; i < ARRAY_SIZE(trace_steps); i++) {
+		snprintf(event, sizeof(event), " %s: space=", trace_steps[i]);
 		p = strstr(line, event);
 		if (p && sscanf(p + strlen(event), "%u", &number) == 1 && number == space)
-			return *steps[i];
+			return *trace_steps[i];
 	}
 	return 0;
 }

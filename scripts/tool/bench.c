@@ -1,254 +1,122 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmspace bench: the module beside Linux, in one run, on the same machine.
+ * vmspace bench: the module beside Linux, and beside the floor, in one run on the
+ * same machine.
  *
- * Times are medians of many runs; what counts is their ratio.
+ * Times are medians or percentiles of many runs, in turns, so that all meet the
+ * same machine; what counts is their ratio.  Documentation/performance.rst tells
+ * how to read them.
  */
 #define _GNU_SOURCE
-#include <pthread.h>
+#include <linux/memfd.h>
 #include <sched.h>
-#include <stdatomic.h>
-#include <sys/mman.h>
-#include <time.h>
-#include "tool.h"
+#include "bench.h"
 
-#define BASE		0x100000000ULL
-#define MAX_RUNS	301
-#define MAX_PAGES	32768
-
-enum { MAP, PROTECT, UNMAP, NR_STEPS };
-
-static const char * const step_names[] = { "map", "protect", "unmap" };
-
-struct samples {
-	double ns[MAX_RUNS];
-	unsigned int nr;
+static const struct {
+	const char *name;
+	void (*run)(const struct bench *b);
+} tables[] = {
+	{ "pages", bench_pages },
+	{ "large", bench_large },
+	{ "calls", bench_calls },
+	{ "memory", bench_memory },
+	{ "shootdown", bench_shootdown },
 };
 
-static double now(void)
+#define NR_TABLES	(sizeof(tables) / sizeof(tables[0]))
+
+void run_on(unsigned int cpu)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1e9 + ts.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(struct samples *s)
-{
-	qsort(s->ns, s->nr, sizeof(s->ns[0]), compare);
-	return s->ns[s->nr / 2];
-}
-
-static void add(struct samples *s, double ns)
-{
-	s->ns[s->nr++] = ns;
-}
-
-static int fd, space, memory, cursor, memfd;
-/*
- * One run: a number of ranges of n pages, each mapped by a call of its own, then
- * each protected, then each unmapped, so that reading the clock costs nothing.
- * What each step took, in ns.
- */
-static void run_vmspace(unsigned int n, unsigned int ranges, double took[NR_STEPS])
-{
-	struct vmspace_op op;
-	unsigned int i;
-	double start;
-
-	must(vms_jump(fd, cursor, BASE), "JUMP");
-	start = now();
-	for (i = 0; i < ranges; i++)
-		must(vms_map_range(fd, cursor, memory, i * n, n, RW, 0), "MAP");
-	took[MAP] = now() - start;
-
-	must(vms_jump(fd, cursor, BASE), "JUMP");
-	start = now();
-	for (i = 0; i < ranges; i++)
-		must(vms_protect(fd, cursor, n * PAGE, VMSPACE_PROP_WRITE, 0, 0, &op), "PROTECT");
-	took[PROTECT] = now() - start;
-
-	must(vms_jump(fd, cursor, BASE), "JUMP");
-	start = now();
-	for (i = 0; i < ranges; i++)
-		must(vms_unmap(fd, cursor, n * PAGE, 0, &op), "UNMAP");
-	took[UNMAP] = now() - start;
-}
-
-static void run_linux(unsigned int n, unsigned int ranges, double took[NR_STEPS])
-{
-	/* With a page between, or Linux would make one of them all. */
-	static char *area;
-	size_t step = (n + 1) * PAGE;
-	unsigned int i;
-	double start;
-
-	if (!area)
-		area = mmap(NULL, 2 * MAX_PAGES * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
-			    -1, 0);
-	munmap(area, ranges * step);
-	start = now();
-	for (i = 0; i < ranges; i++)
-		if (mmap(area + i * step, n * PAGE, PROT_READ | PROT_WRITE,
-			 MAP_SHARED | MAP_POPULATE | MAP_FIXED, memfd, i * n * PAGE) == MAP_FAILED)
-			die(-errno, "mmap");
-	took[MAP] = now() - start;
-	start = now();
-	for (i = 0; i < ranges; i++)
-		mprotect(area + i * step, n * PAGE, PROT_READ);
-	took[PROTECT] = now() - start;
-	start = now();
-	for (i = 0; i < ranges; i++)
-		munmap(area + i * step, n * PAGE);
-	took[UNMAP] = now() - start;
-}
-
-static void bench_pages(unsigned int n)
-{
-	static struct samples vmspace[NR_STEPS], linux_[NR_STEPS];
-	unsigned int runs = n > 512 ? 21 : 51, ranges = n < 64 ? 64 / n : 1, run, i;
-
-	memset(vmspace, 0, sizeof(vmspace));
-	memset(linux_, 0, sizeof(linux_));
-	/* In turns, so that both meet the same machine. */
-	for (run = 0; run < runs; run++) {
-		double took[NR_STEPS];
-
-		run_vmspace(n, ranges, took);
-		for (i = 0; i < NR_STEPS; i++)
-			add(&vmspace[i], took[i] / n / ranges);
-		run_linux(n, ranges, took);
-		for (i = 0; i < NR_STEPS; i++)
-			add(&linux_[i], took[i] / n / ranges);
-	}
-	for (i = 0; i < NR_STEPS; i++) {
-		double v = median(&vmspace[i]), l = median(&linux_[i]);
-
-		printf("%-8s %6u pages %10.0f %10.0f %7.1fx\n", step_names[i], n, v, l, l / v);
-	}
-	fflush(stdout);
-}
-
-static atomic_bool stop;
-
-/* A thread of this process, live on another CPU. */
-static void *live(void *arg)
-{
-	unsigned int cpu = (uintptr_t)arg;
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-	while (!atomic_load_explicit(&stop, memory_order_relaxed))
-		__builtin_ia32_pause();
-	return NULL;
+	if (sched_setaffinity(0, sizeof(set), &set))
+		die(-errno, "cannot run on CPU %u", cpu);
 }
 
-static double shoot_vmspace(void)
+/* Linux's memory, all pages of which exist before anything is measured; -1 if it has none. */
+static int make_memfd(unsigned int flags)
 {
-	struct vmspace_op op;
-	double start;
+	int fd = memfd_create("bench", flags);
+	void *map;
 
-	must(vms_jump(fd, cursor, BASE), "JUMP");
-	must(vms_map(fd, cursor, memory, 0, RW), "MAP");
-	must(vms_jump(fd, cursor, BASE), "JUMP");
-	start = now();
-	must(vms_protect_next(fd, cursor, PAGE, VMSPACE_PROP_WRITE, 0, 0, &op), "PROTECT_NEXT");
-	start = now() - start;
-	must(vms_jump(fd, cursor, BASE), "JUMP");
-	must(vms_unmap(fd, cursor, PAGE, 0, &op), "UNMAP");
-	return start;
+	if (fd < 0 || ftruncate(fd, BENCH_BYTES))
+		return -1;
+	/* Huge pages are reserved here, so that touching them does not kill. */
+	map = mmap(NULL, BENCH_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+	if (map == MAP_FAILED) {
+		close(fd);
+		return -1;
+	}
+	munmap(map, BENCH_BYTES);
+	return fd;
 }
 
-static double shoot_linux(void)
+static void setup(struct bench *b)
 {
-	char *map = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, memfd, 0);
-	double start;
-
-	if (map == MAP_FAILED)
-		die(-errno, "mmap");
-	*map = 1;
-	start = now();
-	mprotect(map, PAGE, PROT_READ);
-	start = now() - start;
-	munmap(map, PAGE);
-	return start;
+	b->fd = vms_open();
+	if (b->fd < 0)
+		die(-errno, "/dev/vmspace");
+	must(vms_info(b->fd, &b->info), "INFO");
+	run_on(0);
+	b->large = must(vms_new_memory_of(b->fd, LARGE_PAGES, BENCH_BYTES / LARGE_PAGES,
+					  VMSPACE_CACHE_WB, NULL), "NEW_MEMORY of 2 MiB");
+	b->memory = must(vms_new_memory(b->fd, SMALL_PAGES), "NEW_MEMORY");
+	b->space = must(vms_new_space(b->fd), "NEW_SPACE");
+	b->cursor = must(vms_open_cursor_mut(b->fd, b->space, BASE, BASE + BENCH_BYTES),
+			 "OPEN_CURSOR_MUT");
+	b->memfd = make_memfd(0);
+	if (b->memfd < 0)
+		die(-errno, "memfd");
+	b->hugefd = make_memfd(MFD_HUGETLB | MFD_HUGE_2MB);
+	if (b->hugefd < 0)
+		puts("no huge pages for Linux: boot with hugepages=64");
+	b->floor = open("/dev/vmspace_floor", O_RDWR | O_CLOEXEC);
+	if (b->floor < 0)
+		puts("no floor: load vmspace_floor.ko");
 }
 
-/* What each side costs while its own threads are live on the same CPUs. */
-static void bench_shootdown(unsigned int remote)
+static bool is_wanted(const char *name, int argc, char **argv)
 {
-	struct samples v = {}, l = {};
-	pthread_t threads[16];
-	unsigned int i;
+	int i;
 
-	for (i = 0; i < remote; i++)
-		must(vms_activate(fd, space, i + 1, VMSPACE_RESIDENT), "ACTIVATE");
-	usleep(50000);
-	for (i = 0; i < 201; i++)
-		add(&v, shoot_vmspace());
-	for (i = 0; i < remote; i++)
-		must(vms_deactivate(fd, space, i + 1), "DEACTIVATE");
+	for (i = 0; i < argc; i++)
+		if (!strcmp(argv[i], name))
+			return true;
+	return !argc;
+}
 
-	atomic_store(&stop, false);
-	for (i = 0; i < remote; i++)
-		if (pthread_create(&threads[i], NULL, live, (void *)(uintptr_t)(i + 1)))
-			die(0, "cannot start a thread");
-	usleep(50000);
-	for (i = 0; i < 201; i++)
-		add(&l, shoot_linux());
-	atomic_store(&stop, true);
-	for (i = 0; i < remote; i++)
-		pthread_join(threads[i], NULL);
-	printf("protect  1 page, %u CPUs %10.0f %10.0f %7.1fx\n", remote, median(&v), median(&l),
-	       median(&l) / median(&v));
-	fflush(stdout);
+static void check_names(int argc, char **argv)
+{
+	unsigned int t;
+	int i;
+
+	for (i = 0; i < argc; i++) {
+		for (t = 0; t < NR_TABLES && strcmp(argv[i], tables[t].name); t++)
+			;
+		if (t == NR_TABLES)
+			die(0, "bench: no table \"%s\": there are pages, large, calls, memory, shootdown",
+			    argv[i]);
+	}
 }
 
 int cmd_bench(int argc, char **argv)
 {
-	static const unsigned int pages[] = { 1, 8, 64, 512, 4096, 32768 };
-	struct vmspace_info info;
-	cpu_set_t set;
+	struct bench b;
 	unsigned int i;
 
-	(void)argv;
-	if (argc > 1)
-		die(0, "bench takes no arguments");
-	fd = vms_open();
-	if (fd < 0)
-		die(-errno, "/dev/vmspace");
-	must(vms_info(fd, &info), "INFO");
-	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-
-	space = must(vms_new_space(fd), "NEW_SPACE");
-	memory = must(vms_new_memory(fd, MAX_PAGES), "NEW_MEMORY");
-	cursor = must(vms_open_cursor_mut(fd, space, BASE, BASE + MAX_PAGES * PAGE),
-		      "OPEN_CURSOR_MUT");
-	memfd = memfd_create("bench", 0);
-	if (memfd < 0 || ftruncate(memfd, MAX_PAGES * PAGE))
-		die(-errno, "memfd");
-	/* All pages exist before anything is measured. */
-	munmap(mmap(NULL, MAX_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
-		    memfd, 0), MAX_PAGES * PAGE);
-
-	printf("existing 4 KiB pages, ns per page, medians\n");
-	printf("                         vmspace      Linux   ratio\n");
-	for (i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
-		bench_pages(pages[i]);
-	printf("\nwith threads live on other CPUs, ns per operation, medians\n");
-	printf("                         vmspace      Linux   ratio\n");
-	for (i = 0; i < info.nr_cpus && i < 4; i++)
-		bench_shootdown(i);
+	argc--, argv++;
+	if (argc && !strcmp(*argv, "--csv")) {
+		if (argc < 2)
+			die(0, "bench: --csv needs a file");
+		table_csv(argv[1]);
+		argc -= 2, argv += 2;
+	}
+	check_names(argc, argv);
+	setup(&b);
+	for (i = 0; i < NR_TABLES; i++)
+		if (is_wanted(tables[i].name, argc, argv))
+			tables[i].run(&b);
 	return 0;
 }

@@ -49,7 +49,7 @@ static double median(double *values, unsigned int nr)
 
 static struct vms_cursor *open_at(u64 start, u64 bytes)
 {
-	struct vms_cursor *c = vms_cursor_open(space, start, start + bytes, 1, true, false);
+	struct vms_cursor *c = space_open_cursor(space, start, start + bytes, 1, true, false);
 
 	FATAL_IF(IS_ERR(c));
 	return c;
@@ -278,6 +278,7 @@ static void *worker_run(void *arg)
 	cpu_set_t set;
 
 	stub_thread_start();
+	stub_self.cpu = w->cpu;
 	CPU_ZERO(&set);
 	CPU_SET(w->cpu, &set);
 	pthread_setaffinity_np(pthread_self(), sizeof(set), &set);

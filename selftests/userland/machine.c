@@ -7,6 +7,7 @@
  * latter with one INVLPG only what leads to that address, and walk without a
  * regard for locks or RCU.  An interrupt waits for the instruction that runs.
  */
+#include "audit.h"
 #include "machine.h"
 
 struct zone zones[ZONES];
@@ -226,10 +227,28 @@ void vms_frame_put(struct vms_frames *frames, u64 entry)
 	frame_unref(entry & PTE_PA);
 }
 
+void vms_frames_drop(struct vms_frames *frames, const u64 *entries, unsigned int nr)
+{
+	for (; nr; entries++) {
+		if (!*entries)
+			continue;
+		vms_frame_put(frames, *entries);
+		nr--;
+	}
+}
+
 bool vms_frame_writable(struct vms_frames *frames, u64 entry)
 {
 	(void)frames;
 	return frame_at(entry & PTE_PA)->writable;
+}
+
+/* What audit.c is for: no space here is held against the specification. */
+
+void vms_audit_probe(struct vms_space *space, const u64 *va, unsigned int nr, struct vms_ack *ack)
+{
+	(void)space, (void)va, (void)nr, (void)ack;
+	FATAL_IF(true);
 }
 
 /* What store.c and space.c are for. */
@@ -245,13 +264,13 @@ void vms_object_init(struct vms_object *obj, enum vms_kind kind,
 
 int vms_space_use(struct vms_space *space)
 {
-	atomic_inc(&space->users);
+	__atomic_add_fetch(&space->counters[stub_self.cpu].users, 1, __ATOMIC_RELAXED);
 	return 0;
 }
 
 void vms_space_unuse(struct vms_space *space)
 {
-	atomic_dec(&space->users);
+	__atomic_sub_fetch(&space->counters[stub_self.cpu].users, 1, __ATOMIC_RELAXED);
 }
 
 struct vms_space *space_create(unsigned int levels, unsigned int leaf_level)
@@ -278,11 +297,14 @@ static void release_leaf(u64 entry, unsigned int level, void *arg)
 void space_destroy(struct vms_space *space)
 {
 	unsigned int cpu;
+	long users = 0;
 
-	FATAL_IF(atomic_read(&space->users));
-	for (cpu = 0; cpu < STUB_CPUS; cpu++)
+	for (cpu = 0; cpu < STUB_CPUS; cpu++) {
+		users += space->counters[cpu].users;
 		if (cpus[cpu].space == space)
 			cpu_leave(cpu, space);
+	}
+	FATAL_IF(users);
 	FATAL_IF(atomic64_read(&space->deferred) != space->quarantine.pages);
 	vms_quarantine_release(space);
 	vms_pt_destroy(&space->pt, release_leaf, NULL);
@@ -469,4 +491,17 @@ void cpu_access(unsigned int cpu, u64 va, bool store, struct access *access)
 		FATAL_IF(!__atomic_load_n(&frame_at(access->pa)->refs, __ATOMIC_RELAXED));
 	}
 	pthread_mutex_unlock(&c->lock);
+}
+
+/* As an operation does. */
+struct vms_cursor *space_open_cursor(struct vms_space *space, u64 start, u64 end,
+				     unsigned int level, bool mutable, bool nonblock)
+{
+	struct vms_cursor *c;
+
+	FATAL_IF(vms_space_use(space));
+	c = vms_cursor_open(space, start, end, level, mutable, nonblock);
+	if (IS_ERR(c))
+		vms_space_unuse(space);
+	return c;
 }

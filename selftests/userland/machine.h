@@ -114,4 +114,7 @@ void cpu_enter(unsigned int cpu, struct vms_space *space);
 void cpu_leave(unsigned int cpu, struct vms_space *space);
 void cpu_access(unsigned int cpu, u64 va, bool store, struct access *access);
 
+struct vms_cursor *space_open_cursor(struct vms_space *space, u64 start, u64 end,
+				     unsigned int level, bool mutable, bool nonblock);
+
 #endif /* MACHINE_H */

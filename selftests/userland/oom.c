@@ -15,7 +15,7 @@ static struct world w;
 
 static void open_at(u64 start, u64 end, unsigned int level)
 {
-	w.cursors[0] = vms_cursor_open(w.space, start, end, level, true, true);
+	w.cursors[0] = space_open_cursor(w.space, start, end, level, true, true);
 	FATAL_IF(IS_ERR(w.cursors[0]));
 }
 
@@ -46,7 +46,7 @@ static void nothing(void)
 
 static int open_range(u64 start, u64 end, unsigned int level)
 {
-	struct vms_cursor *c = vms_cursor_open(w.space, start, end, level, true, true);
+	struct vms_cursor *c = space_open_cursor(w.space, start, end, level, true, true);
 
 	if (IS_ERR(c))
 		return PTR_ERR(c);

@@ -229,7 +229,7 @@ static void *worker_run(void *arg)
 
 		w->range(w, &start, &end);
 		stub_self.fail_in = w->never_busy || any(w, 20) ? -1 : (int)any(w, 4);
-		c = vms_cursor_open(space, start, end, w->never_busy ? 1 : 1 + any(w, 2), true,
+		c = space_open_cursor(space, start, end, w->never_busy ? 1 : 1 + any(w, 2), true,
 				    nonblock);
 		stub_self.fail_in = -1;
 		do_access(w);
@@ -360,7 +360,7 @@ static void range_one(struct worker *w, u64 *start, u64 *end)
 /* Unmapped, everything goes back. */
 static void tear_down(void)
 {
-	struct vms_cursor *c = vms_cursor_open(space, 0, space->pt.va_end, 1, true, true);
+	struct vms_cursor *c = space_open_cursor(space, 0, space->pt.va_end, 1, true, true);
 	unsigned int i;
 	u64 found;
 
@@ -386,7 +386,7 @@ static void hold_tables(void)
 
 	for (i = 0; i < AREAS; i++) {
 		u64 va = base + (i + 1) * MB2 - KB4;
-		struct vms_cursor *c = vms_cursor_open(space, va, va + KB4, 1, true, true);
+		struct vms_cursor *c = space_open_cursor(space, va, va + KB4, 1, true, true);
 		struct vms_map map = { .mem = &small->mem, .pages = 1, .prop = RW };
 
 		FATAL_IF(IS_ERR(c) || vms_cursor_map(c, &map, false));

@@ -27,7 +27,7 @@ static bool good;
 
 static struct vms_cursor *open_nonblock(u64 start, u64 end, unsigned int level)
 {
-	return vms_cursor_open(w.space, start, end, level, true, true);
+	return space_open_cursor(w.space, start, end, level, true, true);
 }
 
 /* As cursor @i of the world. */
@@ -384,7 +384,7 @@ static void *opener_run(void *arg)
 	get_task_struct(current);
 	__atomic_store_n(&o->task, current, __ATOMIC_RELEASE);
 	stub_self.before_lock = o->before_lock;
-	o->cursor = vms_cursor_open(w.space, o->start, o->end, 1, true, false);
+	o->cursor = space_open_cursor(w.space, o->start, o->end, 1, true, false);
 	o->turn = __atomic_add_fetch(&turn, 1, __ATOMIC_SEQ_CST);
 	if (!IS_ERR(o->cursor) && !o->stay)
 		cursor_drop(o->cursor);
@@ -526,8 +526,8 @@ static void two_cursors_in_one_thread__interrupted(void)
 {
 	open_in(0, 0, MB2, 1);
 	current->signal = 1;
-	EXPECT(PTR_ERR(vms_cursor_open(w.space, 0, KB4, 1, true, false)) == -EINTR);
-	EXPECT(PTR_ERR(vms_cursor_open(w.space, 0, GB1, 1, true, false)) == -EINTR);
+	EXPECT(PTR_ERR(space_open_cursor(w.space, 0, KB4, 1, true, false)) == -EINTR);
+	EXPECT(PTR_ERR(space_open_cursor(w.space, 0, GB1, 1, true, false)) == -EINTR);
 	current->signal = 0;
 	check_world(&w);
 }
@@ -549,6 +549,22 @@ static void waiters__are_served_in_order(void)
 	for (i = 0; i < 5; i++)
 		EXPECT(!IS_ERR(o[i].cursor) && o[i].turn == i + 1);
 	EXPECT(tables() == 1);
+	check_world(&w);
+}
+
+/* Who comes late is overtaken, but not for ever. */
+static void waiter__is_not_starved_by_newcomers(void)
+{
+	struct opener o = { 0 };
+
+	open_in(0, 0, MB2, 1);
+	opener_start(&o, 0, KB4);
+	while (!__atomic_load_n(&o.done, __ATOMIC_ACQUIRE)) {
+		drop(0);
+		open_in(0, 0, MB2, 1);
+	}
+	opener_join(&o);
+	EXPECT(!IS_ERR(o.cursor));
 	check_world(&w);
 }
 
@@ -912,6 +928,7 @@ static const struct {
 	TEST(two_cursors_in_one_thread__nonblock),
 	TEST(two_cursors_in_one_thread__interrupted),
 	TEST(waiters__are_served_in_order),
+	TEST(waiter__is_not_starved_by_newcomers),
 	TEST(waiter__interrupted_in_the_middle_of_the_queue),
 	TEST(waiter__interrupted_half_way),
 	TEST(empty_covering_node__goes_with_the_cursor),

@@ -234,7 +234,7 @@ static void step_open(struct world *w, unsigned int i, struct choice *ch)
 	else if (open_meets_owner(w, start, end, level))
 		ret = -EBUSY;
 	arm(ch);
-	c = vms_cursor_open(w->space, start, end, level, true, true);
+	c = space_open_cursor(w->space, start, end, level, true, true);
 	disarm();
 	if (stub_self.failed && IS_ERR(c) && PTR_ERR(c) == -ENOMEM)
 		return;

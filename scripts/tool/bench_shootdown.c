@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What it costs to have other CPUs flush: against an interrupt to the same CPUs
+ * that does nothing, and against Linux with threads of this process live there.
+ *
+ * A sample counts only if the handler ran on every one of the CPUs meanwhile, by
+ * the module's own count, and the kernel's for Linux.
+ */
+#define _GNU_SOURCE
+#include <floor.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include "bench.h"
+
+#define SAMPLES		201
+#define MAX_REMOTE	3
+#define BATCH		64
+
+/**
+ * struct action - what is measured
+ * @name:	of the row
+ * @pages:	it is done to
+ * @protect:	rights are taken from them; else they are unmapped
+ * @batch:	they are unmapped one by one, and flushed together
+ */
+struct action {
+	const char *name;
+	unsigned int pages;
+	bool protect;
+	bool batch;
+};
+
+static const struct action actions[] = {
+	{ .name = "protect", .pages = 1, .protect = true },
+	{ .name = "unmap", .pages = 1 },
+	{ .name = "unmap", .pages = 8 },
+	{ .name = "unmap", .pages = 32 },
+	{ .name = "unmap", .pages = 33 },
+	{ .name = "unmap", .pages = 512 },
+	{ .name = "unmaps, batch", .pages = BATCH, .batch = true },
+};
+
+/* Flushes that the CPUs 1 to @remote have carried out for the space. */
+static unsigned long long count_flushes(const struct bench *b, unsigned int remote)
+{
+	unsigned long long sum = 0;
+	struct vmspace_op op;
+	unsigned int cpu;
+
+	for (cpu = 1; cpu <= remote; cpu++) {
+		must(vms_cpu_stat(b->fd, b->space, cpu, &op), "CPU_STAT");
+		sum += op.cpu_stat.flushed;
+	}
+	return sum;
+}
+
+static void fill_batch(const struct bench *b, struct vmspace_op *ops)
+{
+	unsigned int i;
+
+	for (i = 0; i < BATCH; i++)
+		ops[i] = (struct vmspace_op) {
+			.opcode = VMSPACE_OP_UNMAP,
+			.flags = VMSPACE_DEFER,
+			.id = b->cursor,
+			.unmap.len = PAGE,
+		};
+	ops[BATCH] = (struct vmspace_op) { .opcode = VMSPACE_OP_FLUSH_SYNC, .id = b->cursor };
+}
+
+/* What an action takes, and how many handlers ran meanwhile. */
+static double act_vmspace(const struct bench *b, const struct action *a, unsigned int remote,
+			  unsigned long long *handlers)
+{
+	struct vmspace_op op, ops[BATCH + 1];
+	struct vmspace_step step;
+	double took;
+
+	must(vms_jump(b->fd, b->cursor, BASE), "JUMP");
+	must(vms_map_range(b->fd, b->cursor, b->memory, 0, a->pages, RW, 0), "MAP");
+	must(vms_jump(b->fd, b->cursor, BASE), "JUMP");
+	fill_batch(b, ops);
+	*handlers = count_flushes(b, remote);
+	took = now();
+	if (a->batch) {
+		must(vms_step(b->fd, ops, BATCH + 1, 0, &step), "STEP");
+		must(step.error, "UNMAP");
+	} else if (a->protect) {
+		must(vms_protect(b->fd, b->cursor, a->pages * PAGE, VMSPACE_PROP_WRITE, 0, 0, &op),
+		     "PROTECT");
+	} else {
+		must(vms_unmap(b->fd, b->cursor, a->pages * PAGE, 0, &op), "UNMAP");
+	}
+	took = now() - took;
+	*handlers = count_flushes(b, remote) - *handlers;
+	must(vms_jump(b->fd, b->cursor, BASE), "JUMP");
+	must(vms_unmap(b->fd, b->cursor, a->pages * PAGE, 0, &op), "UNMAP");
+	if (op.unmap.pages != (a->protect ? a->pages : 0))
+		die(0, "%llu pages were left mapped", op.unmap.pages);
+	return took;
+}
+
+/* The kernel's own count of TLB shootdowns, on all CPUs. */
+static unsigned long long count_linux_flushes(void)
+{
+	unsigned long long sum = 0, nr;
+	FILE *file = fopen("/proc/interrupts", "r");
+	char line[2000], *at, *next;
+
+	if (!file)
+		die(-errno, "/proc/interrupts");
+	while (fgets(line, sizeof(line), file)) {
+		at = strstr(line, "TLB:");
+		if (!at)
+			continue;
+		for (at += 4; nr = strtoull(at, &next, 10), next != at; at = next)
+			sum += nr;
+	}
+	fclose(file);
+	return sum;
+}
+
+static double act_linux(const struct bench *b, const struct action *a,
+			unsigned long long *handlers)
+{
+	size_t bytes = a->pages * PAGE;
+	char *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, b->memfd, 0);
+	unsigned int i;
+	double took;
+
+	if (map == MAP_FAILED)
+		die(-errno, "mmap");
+	/* What was not accessed would not be flushed. */
+	for (i = 0; i < a->pages; i++)
+		map[i * PAGE] = 1;
+	*handlers = count_linux_flushes();
+	took = now();
+	if (a->protect)
+		mprotect(map, bytes, PROT_READ);
+	else if (a->batch)
+		for (i = 0; i < a->pages; i++)
+			munmap(map + i * PAGE, PAGE);
+	else
+		munmap(map, bytes);
+	took = now() - took;
+	*handlers = count_linux_flushes() - *handlers;
+	if (a->protect)
+		munmap(map, bytes);
+	return took;
+}
+
+static atomic_uint running;
+static atomic_bool stop;
+
+/* A thread of this process, live on another CPU. */
+static void *live(void *arg)
+{
+	run_on((uintptr_t)arg);
+	atomic_fetch_add(&running, 1);
+	while (!atomic_load_explicit(&stop, memory_order_relaxed))
+		__builtin_ia32_pause();
+	return NULL;
+}
+
+static void start_threads(pthread_t *threads, unsigned int remote)
+{
+	unsigned int i;
+
+	atomic_store(&stop, false);
+	atomic_store(&running, 0);
+	for (i = 0; i < remote; i++)
+		if (pthread_create(&threads[i], NULL, live, (void *)(uintptr_t)(i + 1)))
+			die(0, "cannot start a thread");
+	while (atomic_load(&running) < remote)
+		usleep(1000);
+}
+
+static void stop_threads(pthread_t *threads, unsigned int remote)
+{
+	unsigned int i;
+
+	atomic_store(&stop, true);
+	for (i = 0; i < remote; i++)
+		pthread_join(threads[i], NULL);
+}
+
+#define NR_ACTIONS	(sizeof(actions) / sizeof(actions[0]))
+
+static struct samples floor_samples, vmspace_samples[NR_ACTIONS], linux_samples[NR_ACTIONS];
+
+static void sample_floor(const struct bench *b, unsigned int remote)
+{
+	static uint64_t ns[SAMPLES];
+	struct floor_interrupts arg = {
+		.cpus = (1U << (remote + 1)) - 2,
+		.addr = (uintptr_t)ns,
+		.rounds = SAMPLES,
+	};
+	unsigned int i;
+
+	if (b->floor < 0)
+		return;
+	if (ioctl(b->floor, FLOOR_INTERRUPTS, &arg))
+		die(-errno, "the floor");
+	if (arg.handled != SAMPLES * remote)
+		die(0, "%u interrupts were handled, not %u", arg.handled, SAMPLES * remote);
+	for (i = 0; i < SAMPLES; i++)
+		sample_add(&floor_samples, ns[i]);
+}
+
+static void sample_vmspace(const struct bench *b, unsigned int remote)
+{
+	unsigned long long handlers;
+	unsigned int i, a;
+	double ns;
+
+	for (i = 1; i <= remote; i++)
+		must(vms_activate(b->fd, b->space, i, VMSPACE_RESIDENT), "ACTIVATE");
+	usleep(50000);
+	sample_floor(b, remote);
+	for (a = 0; a < NR_ACTIONS; a++) {
+		for (i = 0; i < SAMPLES; i++) {
+			ns = act_vmspace(b, &actions[a], remote, &handlers);
+			if (handlers == remote)
+				sample_add(&vmspace_samples[a], ns);
+		}
+	}
+	for (i = 1; i <= remote; i++)
+		must(vms_deactivate(b->fd, b->space, i), "DEACTIVATE");
+}
+
+static void sample_linux(const struct bench *b, unsigned int remote)
+{
+	pthread_t threads[MAX_REMOTE];
+	unsigned long long handlers;
+	unsigned int i, a;
+	double ns;
+
+	start_threads(threads, remote);
+	for (a = 0; a < NR_ACTIONS; a++) {
+		for (i = 0; i < SAMPLES; i++) {
+			ns = act_linux(b, &actions[a], &handlers);
+			/* A batch is not gathered there: each is flushed for itself. */
+			if (handlers == remote * (actions[a].batch ? BATCH : 1))
+				sample_add(&linux_samples[a], ns);
+		}
+	}
+	stop_threads(threads, remote);
+}
+
+static void bench_remote(const struct bench *b, unsigned int remote)
+{
+	unsigned int a;
+
+	memset(&floor_samples, 0, sizeof(floor_samples));
+	memset(vmspace_samples, 0, sizeof(vmspace_samples));
+	memset(linux_samples, 0, sizeof(linux_samples));
+	sample_vmspace(b, remote);
+	sample_linux(b, remote);
+	for (a = 0; a < NR_ACTIONS; a++) {
+		struct samples *v = &vmspace_samples[a], *l = &linux_samples[a];
+		const double values[] = {
+			remote, percentile(&floor_samples, 50),
+			percentile(v, 50), percentile(v, 90), percentile(v, 99),
+			percentile(l, 50), percentile(l, 90), percentile(l, 99),
+			percentile(v, 50) / percentile(&floor_samples, 50),
+			percentile(l, 50) / percentile(v, 50),
+			v->nr,
+		};
+
+		table_row(actions[a].name, actions[a].pages, actions[a].pages == 1 ? "page" : "pages",
+			  values);
+	}
+}
+
+void bench_shootdown(const struct bench *b)
+{
+	static const char *const columns[] = {
+		"CPUs", "empty p50", "vms p50", "vms p90", "vms p99", "Linux p50", "Linux p90",
+		"Linux p99", "xvms/empty", "xLinux/vms", "samples", NULL
+	};
+	unsigned int remote;
+
+	table_begin("shootdown", "one call, with other CPUs inside: ns per call", columns);
+	for (remote = 1; remote < b->info.nr_cpus && remote <= MAX_REMOTE; remote++)
+		bench_remote(b, remote);
+	table_end();
+}
