@@ -98,7 +98,7 @@ int spec_apply_unmap(struct spec_map *map, struct spec_region range, u64 *bytes)
 	*bytes = 0;
 	if (ret)
 		return ret;
-	while (spec_map_next(map, base, &base, &pte) && base < range_end(range)) {
+	while (spec_map_next_before(map, base, range_end(range), &base, &pte)) {
 		spec_map_remove(map, base);
 		*bytes += pte.frame.size;
 	}
@@ -129,7 +129,7 @@ int spec_apply_protect(struct spec_map *map, struct spec_region range,
 	*bytes = 0;
 	if (ret)
 		return ret;
-	for (; spec_map_next(map, base, &base, &pte) && base < range_end(range); base++) {
+	for (; spec_map_next_before(map, base, range_end(range), &base, &pte); base++) {
 		change_prop(&pte, change);
 		spec_map_replace(map, base, &pte);
 		*bytes += pte.frame.size;
@@ -144,7 +144,7 @@ static int first_piece(struct spec_map *map, struct spec_region range, u64 *base
 	int ret = split_at(map, range.base);
 
 	while (!ret) {
-		if (!spec_map_next(map, range.base, base, pte) || *base >= range_end(range))
+		if (!spec_map_next_before(map, range.base, range_end(range), base, pte))
 			return -ENOENT;
 		if (*base + pte->frame.size <= range_end(range))
 			return 0;

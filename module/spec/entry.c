@@ -131,7 +131,7 @@ bool spec_decode_held(u64 entry, unsigned int level, unsigned int width, struct 
 
 /**
  * spec_page_entry - the leaf that is written for a mapping (S23)
- * @pte:	the mapping; of its attributes only A and D, SOFT, PWT and PCD show
+ * @pte:	the mapping; PAT and GLOBAL of its attributes do not show, they are never set
  * @level:	of the table, 1 to 3: the one that spec_page_level() says
  *
  * Return: the entry, without SPEC_FLAG_TRACKED.
@@ -196,7 +196,7 @@ const char *spec_check_directory(u64 entry)
  * @entry:	a leaf
  * @level:	of the table, 1 to 3
  * @width:	of a physical address
- * @allowed:	attributes that it may have; none, if it is as seed 004 writes
+ * @allowed:	attributes that it may have; none, if it is as S23 has
  *		it; SPEC_HARDWARE_ATTRS, if the hardware has seen it
  *
  * SPEC_FLAG_TRACKED is not looked at: whose the frame is, is not said here.

@@ -2,16 +2,6 @@
 #include "geometry.h"
 
 /**
- * spec_bitmask_inc - a mask of bits, both ends included (S5)
- * @low:	the lowest bit, 0 to 63
- * @high:	the highest bit, up to 63; less than @low for the empty mask
- */
-u64 spec_bitmask_inc(unsigned int low, unsigned int high)
-{
-	return high < low ? 0 : ~0ULL >> (63 - (high - low)) << low;
-}
-
-/**
  * spec_valid_phyaddr_width - whether a physical address can have that width (S4)
  * @width:	MAXPHYADDR in bits
  */

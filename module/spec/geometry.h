@@ -18,11 +18,20 @@
 #define SPEC_MAX_LEVELS		5
 #define SPEC_MAX_PAGE_LEVEL	3	/* the level of 1 GiB leaves */
 
-u64 spec_bitmask_inc(unsigned int low, unsigned int high);
 bool spec_valid_phyaddr_width(unsigned int width);
 bool spec_aligned(u64 addr, u64 size);
 bool spec_overlap(struct spec_region a, struct spec_region b);
 unsigned int spec_page_level(u64 size);
+
+/**
+ * spec_bitmask_inc - a mask of bits, both ends included (S5)
+ * @low:	the lowest bit, 0 to 63
+ * @high:	the highest bit, up to 63; less than @low for the empty mask
+ */
+static inline u64 spec_bitmask_inc(unsigned int low, unsigned int high)
+{
+	return high < low ? 0 : ~0ULL >> (63 - (high - low)) << low;
+}
 
 /**
  * spec_entry_shift - binary logarithm of spec_entry_size()

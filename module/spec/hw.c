@@ -3,7 +3,7 @@
 #include "geometry.h"
 #include "hw.h"
 
-const char spec_no_memory[] = "no_memory";
+const char *const spec_no_memory = "no_memory";
 
 static int init_tlbs(struct spec_hw *hw, const struct spec_alloc *alloc)
 {
@@ -94,7 +94,7 @@ int spec_mem_store(struct spec_vector *mem, u64 index, u64 value)
 }
 
 /**
- * spec_hw_may_hold - whether a core's TLB holds a translation, or may
+ * spec_hw_may_hold - whether a core's TLB holds a translation, or may (S43)
  * @hw:		the hardware
  * @core:	the core
  * @base:	the translation's first address
@@ -230,7 +230,7 @@ static bool next_maximal(const struct spec_hw *hw, unsigned int core, u64 from, 
 }
 
 /**
- * spec_hw_next_stale - an entry of a core's TLB that the page table does not hold
+ * spec_hw_next_stale - an entry of a core's TLB that the page table does not hold (S92, S93)
  * @hw:		the hardware
  * @core:	the core
  * @from:	where to look; 0 for the first, else one more than @base was
@@ -255,7 +255,7 @@ bool spec_hw_next_stale(const struct spec_hw *hw, unsigned int core, u64 from, u
 }
 
 /**
- * spec_hw_holds_stale - whether a core's TLB holds, or may, what the page table does not
+ * spec_hw_holds_stale - whether a core's TLB has, or may have, what the page table has not (S69)
  * @hw:		the hardware
  * @core:	the core
  * @vaddr:	first address of the entry
@@ -270,7 +270,7 @@ bool spec_hw_holds_stale(const struct spec_hw *hw, unsigned int core, u64 vaddr)
 }
 
 /**
- * spec_hw_map - the page table gets a mapping
+ * spec_hw_map - the page table gets a mapping (S50)
  * @hw:		the hardware
  * @vaddr:	its first address, a key that the page table does not have
  * @pte:	the mapping
@@ -292,43 +292,43 @@ static const char *add_stale(struct spec_hw *hw, u64 vaddr, const struct spec_pt
 }
 
 /**
- * spec_hw_unmap - the page table loses a mapping
+ * spec_hw_unmap - the page table loses a mapping (S50)
  * @hw:		the hardware
- * @vaddr:	its first address; it is mapped
+ * @vaddr:	its first address
+ * @from:	the mapping, as the page table has it
  * @owner:	of the operation that does it
  *
  * Return: NULL or spec_no_memory, and then nothing has changed.
  */
-const char *spec_hw_unmap(struct spec_hw *hw, u64 vaddr, u64 owner)
+const char *spec_hw_unmap(struct spec_hw *hw, u64 vaddr, const struct spec_pte *from, u64 owner)
 {
-	struct spec_pte pte;
-	const char *rule;
+	const char *rule = NULL;
 
-	spec_map_get(&hw->pt, vaddr, &pte);
 	/* What is not present was never cached. */
-	rule = pte.attrs & SPEC_NOREAD ? NULL : add_stale(hw, vaddr, &pte, owner, true);
+	if (!(from->attrs & SPEC_NOREAD))
+		rule = add_stale(hw, vaddr, from, owner, true);
+
 	if (!rule)
 		spec_map_remove(&hw->pt, vaddr);
 	return rule;
 }
 
 /**
- * spec_hw_protect - a mapping of the page table changes
+ * spec_hw_protect - a mapping of the page table changes (S50)
  * @hw:		the hardware
- * @vaddr:	its first address; it is mapped
- * @pte:	what it becomes; of the same size
+ * @vaddr:	its first address
+ * @from:	the mapping, as the page table has it
+ * @to:		what it becomes; of the same size
  * @owner:	of the operation that does it
  *
  * Return: NULL or spec_no_memory, and then nothing has changed.
  */
-const char *spec_hw_protect(struct spec_hw *hw, u64 vaddr, const struct spec_pte *pte, u64 owner)
+const char *spec_hw_protect(struct spec_hw *hw, u64 vaddr, const struct spec_pte *from,
+			    const struct spec_pte *to, u64 owner)
 {
-	struct spec_pte from;
-	const char *rule;
+	const char *rule = add_stale(hw, vaddr, from, owner, spec_must_flush(from, to));
 
-	spec_map_get(&hw->pt, vaddr, &from);
-	rule = add_stale(hw, vaddr, &from, owner, spec_must_flush(&from, pte));
 	if (!rule)
-		spec_map_replace(&hw->pt, vaddr, pte);
+		spec_map_replace(&hw->pt, vaddr, to);
 	return rule;
 }

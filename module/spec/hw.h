@@ -21,7 +21,7 @@
 #include "vector.h"
 
 /* What a function returns that would violate nothing, but for which there is no memory. */
-extern const char spec_no_memory[];
+extern const char *const spec_no_memory;
 
 /**
  * struct spec_word - a word of memory that is not 0
@@ -71,8 +71,9 @@ bool spec_hw_next_stale(const struct spec_hw *hw, unsigned int core, u64 from, u
 bool spec_hw_holds_stale(const struct spec_hw *hw, unsigned int core, u64 vaddr);
 
 const char *spec_hw_map(struct spec_hw *hw, u64 vaddr, const struct spec_pte *pte);
-const char *spec_hw_unmap(struct spec_hw *hw, u64 vaddr, u64 owner);
-const char *spec_hw_protect(struct spec_hw *hw, u64 vaddr, const struct spec_pte *pte, u64 owner);
+const char *spec_hw_unmap(struct spec_hw *hw, u64 vaddr, const struct spec_pte *from, u64 owner);
+const char *spec_hw_protect(struct spec_hw *hw, u64 vaddr, const struct spec_pte *from,
+			    const struct spec_pte *to, u64 owner);
 
 /**
  * spec_valid_core - whether there is such a core (S41)

@@ -71,6 +71,11 @@ static struct block *find_block(const struct spec_map *map, u64 va)
 	return spec_vector_get(&map->blocks, va >> BLOCK_SHIFT);
 }
 
+static u64 region_end(struct spec_region region)
+{
+	return region.base + region.size;
+}
+
 /* Where the mapping with key @base is, NULL if there is none. */
 static u64 *find_slot(const struct spec_map *map, u64 base)
 {
@@ -107,47 +112,42 @@ void spec_map_clear(struct spec_map *map)
 
 	spec_vector_for_each(&map->blocks, b)
 		alloc->free(b->pages);
-	alloc->free(map->spare);
 	spec_vector_clear(&map->blocks);
 	spec_map_init(map, alloc);
 }
 
-static u64 *get_pages(struct spec_map *map)
+static void drop_block(struct spec_map *map, struct block *b)
 {
-	u64 *pages = map->spare;
-
-	map->spare = NULL;
-	if (!pages) {
-		pages = map->blocks.alloc->alloc(BLOCK_BYTES);
-		if (pages)
-			memset(pages, 0, BLOCK_BYTES);
-	}
-	return pages;
+	map->blocks.alloc->free(b->pages);
+	spec_vector_remove(&map->blocks, b);
 }
 
-static void put_pages(struct spec_map *map, u64 *pages)
+/*
+ * A block that holds nothing stays until there is another: what is mapped and
+ * unmapped again and again shall not move all others each time.
+ */
+static void rest_if_empty(struct spec_map *map, const struct block *b)
 {
-	if (pages && !map->spare)
-		map->spare = pages;
-	else
-		map->blocks.alloc->free(pages);
+	u64 index = b->index;
+
+	if (b->nr || b->large)
+		return;
+	if (map->idle && map->idle != index + 1)
+		drop_block(map, spec_vector_get(&map->blocks, map->idle - 1));
+	map->idle = index + 1;
 }
 
-/* No block stays that holds nothing. */
-static void drop_if_empty(struct spec_map *map, struct block *b)
+static u64 *alloc_pages(struct spec_map *map)
 {
-	if (!b->nr) {
-		put_pages(map, b->pages);
-		b->pages = NULL;
-	}
-	if (!b->nr && !b->large)
-		spec_vector_remove(&map->blocks, b);
+	u64 *pages = map->blocks.alloc->alloc(BLOCK_BYTES);
+
+	return pages ? memset(pages, 0, BLOCK_BYTES) : NULL;
 }
 
-/* The block of an address; one that is made here is empty. */
+/* The block of an address; one that is made here holds nothing. */
 static struct block *make_block(struct spec_map *map, u64 va)
 {
-	struct block *b = find_block(map, va);
+	struct block *b = spec_vector_seek(&map->blocks, va >> BLOCK_SHIFT);
 
 	return b ? b : spec_vector_insert(&map->blocks, va >> BLOCK_SHIFT);
 }
@@ -159,14 +159,16 @@ static u64 *make_slot(struct spec_map *map, u64 base, u64 size)
 
 	if (!b)
 		return NULL;
-	if (size > SPEC_PAGE_SIZE)
-		return &b->large;
-	if (!b->pages)
-		b->pages = get_pages(map);
-	if (!b->pages) {
-		drop_if_empty(map, b);
+	if (size == SPEC_PAGE_SIZE && !b->pages)
+		b->pages = alloc_pages(map);
+	if (size == SPEC_PAGE_SIZE && !b->pages) {
+		rest_if_empty(map, b);
 		return NULL;
 	}
+	if (map->idle == b->index + 1)
+		map->idle = 0;
+	if (size > SPEC_PAGE_SIZE)
+		return &b->large;
 	b->nr++;
 	return &b->pages[spec_index_bits(1, base)];
 }
@@ -237,7 +239,7 @@ int spec_map_replace(struct spec_map *map, u64 base, const struct spec_pte *pte)
  */
 int spec_map_remove(struct spec_map *map, u64 base)
 {
-	struct block *b = find_block(map, base);
+	struct block *b = spec_vector_seek(&map->blocks, base >> BLOCK_SHIFT);
 	u64 *slot = find_slot(map, base);
 
 	if (!slot)
@@ -245,7 +247,7 @@ int spec_map_remove(struct spec_map *map, u64 base)
 	b->nr -= slot != &b->large;
 	*slot = 0;
 	map->count--;
-	drop_if_empty(map, b);
+	rest_if_empty(map, b);
 	return 0;
 }
 
@@ -304,8 +306,8 @@ bool spec_map_covering(const struct spec_map *map, u64 va, u64 *base, struct spe
 	return false;
 }
 
-/* The first packed mapping of a block with a key not before @from, else 0. */
-static u64 block_next(const struct block *b, u64 from, u64 *base)
+/* The first packed mapping of a block, which starts before @end, in [@from, @end), else 0. */
+static u64 block_next(const struct block *b, u64 from, u64 end, u64 *base)
 {
 	u64 start = block_base(b);
 	unsigned int i = 0;
@@ -313,25 +315,49 @@ static u64 block_next(const struct block *b, u64 from, u64 *base)
 	*base = start;
 	if (from <= start && b->large)
 		return b->large;
+	if (!b->nr)
+		return 0;
 	if (from > start)
 		i = (from - start + SPEC_PAGE_SIZE - 1) >> SPEC_PAGE_SHIFT;
-	if (!b->pages)
-		return 0;
-	while (i < SPEC_NUM_ENTRIES && !b->pages[i])
-		i++;
-	*base = start + ((u64)i << SPEC_PAGE_SHIFT);
-	return i < SPEC_NUM_ENTRIES ? b->pages[i] : 0;
+	for (; i < SPEC_NUM_ENTRIES; i++) {
+		*base = start + ((u64)i << SPEC_PAGE_SHIFT);
+		if (*base >= end || b->pages[i])
+			break;
+	}
+	return i < SPEC_NUM_ENTRIES && *base < end ? b->pages[i] : 0;
 }
 
-/* The first packed mapping with a key not before @from, else 0. */
-static u64 next(const struct spec_map *map, u64 from, u64 *base)
+/**
+ * spec_map_next_before - the mapping with the first key in a range
+ * @map:	the map
+ * @from:	first address of the range
+ * @end:	first address after it
+ * @base:	the key, if there is one; unchanged otherwise
+ * @pte:	the mapping, if there is one; may be NULL
+ *
+ * Looks no further than it has to.
+ *
+ * Return: whether there is one.
+ */
+bool spec_map_next_before(const struct spec_map *map, u64 from, u64 end, u64 *base,
+			  struct spec_pte *pte)
 {
 	size_t i = spec_vector_find(&map->blocks, from >> BLOCK_SHIFT);
-	u64 packed = 0;
+	u64 packed = 0, key;
 
-	for (; i < map->blocks.nr && !packed; i++)
-		packed = block_next(spec_vector_item(&map->blocks, i), from, base);
-	return packed;
+	for (; i < map->blocks.nr && !packed; i++) {
+		const struct block *b = spec_vector_item(&map->blocks, i);
+
+		if (block_base(b) >= end)
+			break;
+		packed = block_next(b, from, end, &key);
+	}
+	if (!packed)
+		return false;
+	*base = key;
+	if (pte)
+		unpack(packed, pte);
+	return true;
 }
 
 /**
@@ -345,14 +371,7 @@ static u64 next(const struct spec_map *map, u64 from, u64 *base)
  */
 bool spec_map_next(const struct spec_map *map, u64 from, u64 *base, struct spec_pte *pte)
 {
-	u64 key, packed = next(map, from, &key);
-
-	if (!packed)
-		return false;
-	*base = key;
-	if (pte)
-		unpack(packed, pte);
-	return true;
+	return spec_map_next_before(map, from, KEY_END, base, pte);
 }
 
 /**
@@ -381,7 +400,22 @@ bool spec_map_overlaps(const struct spec_map *map, struct spec_region region)
 	u64 base;
 
 	return spec_map_covering(map, region.base, NULL, NULL) ||
-	       (spec_map_next(map, region.base, &base, NULL) && base - region.base < region.size);
+	       spec_map_next_before(map, region.base, region_end(region), &base, NULL);
+}
+
+/* The first mapping that overlaps a region. */
+static bool first_in(const struct spec_map *map, struct spec_region region, u64 *base,
+		     struct spec_pte *pte)
+{
+	return spec_map_covering(map, region.base, base, pte) ||
+	       spec_map_next_before(map, region.base, region_end(region), base, pte);
+}
+
+/* And the one after it. */
+static bool next_in(const struct spec_map *map, struct spec_region region, u64 *base,
+		    struct spec_pte *pte)
+{
+	return spec_map_next_before(map, *base + 1, region_end(region), base, pte);
 }
 
 /* Give @to, which is discarded, the contents of @from. */
@@ -400,7 +434,7 @@ static void take_over(struct spec_map *to, struct spec_map *from)
  */
 int spec_map_copy(struct spec_map *to, const struct spec_map *from)
 {
-	return spec_map_copy_range(to, from, (struct spec_region) { .size = KEY_END });
+	return spec_map_copy_range(to, from, SPEC_ALL);
 }
 
 /**
@@ -420,9 +454,8 @@ int spec_map_copy_range(struct spec_map *to, const struct spec_map *from,
 	bool more;
 
 	spec_map_init(&copy, to->blocks.alloc);
-	for (more = spec_map_first(from, region.base, &base, &pte);
-	     more && (base <= region.base || base - region.base < region.size);
-	     more = spec_map_next(from, base + 1, &base, &pte)) {
+	for (more = first_in(from, region, &base, &pte); more;
+	     more = next_in(from, region, &base, &pte)) {
 		if (spec_map_insert(&copy, base, &pte)) {
 			spec_map_clear(&copy);
 			return -ENOMEM;
@@ -458,7 +491,7 @@ bool spec_pte_equal(const struct spec_pte *a, const struct spec_pte *b, u32 igno
 bool spec_map_equal(const struct spec_map *a, const struct spec_map *b, u32 ignore)
 {
 	return a->count == b->count &&
-	       spec_map_equal_range(a, b, (struct spec_region) { .size = KEY_END }, ignore);
+	       spec_map_equal_range(a, b, SPEC_ALL, ignore);
 }
 
 /**
@@ -473,19 +506,12 @@ bool spec_map_equal_range(const struct spec_map *a, const struct spec_map *b,
 {
 	struct spec_pte pa, pb;
 	u64 ka = 0, kb = 0;
-	bool ma = spec_map_first(a, region.base, &ka, &pa);
-	bool mb = spec_map_first(b, region.base, &kb, &pb);
+	bool ma = first_in(a, region, &ka, &pa);
+	bool mb = first_in(b, region, &kb, &pb);
 
-	for (;;) {
-		ma = ma && (ka <= region.base || ka - region.base < region.size);
-		mb = mb && (kb <= region.base || kb - region.base < region.size);
-		if (ma != mb)
-			return false;
-		if (!ma)
-			return true;
-		if (ka != kb || !spec_pte_equal(&pa, &pb, ignore))
-			return false;
-		ma = spec_map_next(a, ka + 1, &ka, &pa);
-		mb = spec_map_next(b, kb + 1, &kb, &pb);
+	while (ma && mb && ka == kb && spec_pte_equal(&pa, &pb, ignore)) {
+		ma = next_in(a, region, &ka, &pa);
+		mb = next_in(b, region, &kb, &pb);
 	}
+	return !ma && !mb;
 }

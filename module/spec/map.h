@@ -24,14 +24,14 @@
 
 /**
  * struct spec_map - a finite map from addresses to mappings
- * @blocks:	of 2 MiB, those that hold something
+ * @blocks:	of 2 MiB, those that hold something, and at most one that does not
  * @count:	mappings
- * @spare:	512 empty pages for the next block, or NULL
+ * @idle:	1 + the index of the block that holds nothing, 0 if there is none
  */
 struct spec_map {
 	struct spec_vector blocks;
 	u64 count;
-	u64 *spare;
+	u64 idle;
 };
 
 void spec_map_init(struct spec_map *map, const struct spec_alloc *alloc);
@@ -47,6 +47,8 @@ int spec_map_remove(struct spec_map *map, u64 base);
 bool spec_map_get(const struct spec_map *map, u64 base, struct spec_pte *pte);
 bool spec_map_covering(const struct spec_map *map, u64 va, u64 *base, struct spec_pte *pte);
 bool spec_map_next(const struct spec_map *map, u64 from, u64 *base, struct spec_pte *pte);
+bool spec_map_next_before(const struct spec_map *map, u64 from, u64 end, u64 *base,
+			  struct spec_pte *pte);
 bool spec_map_first(const struct spec_map *map, u64 from, u64 *base, struct spec_pte *pte);
 bool spec_map_overlaps(const struct spec_map *map, struct spec_region region);
 

@@ -82,18 +82,6 @@ int spec_memory_provide(struct spec_memory *mem, size_t nr)
 	return 0;
 }
 
-/* Whether a page at @base would share memory with one that is a table. */
-static bool overlaps_table(const struct spec_memory *mem, u64 base)
-{
-	const struct spec_vector *pages = &mem->pages;
-	size_t i = spec_vector_find(pages, base);
-	const struct table *after = i < pages->nr ? spec_vector_item(pages, i) : NULL;
-	const struct table *before = i ? spec_vector_item(pages, i - 1) : NULL;
-
-	return (after && after->base - base < SPEC_PAGE_SIZE) ||
-	       (before && base - before->base < SPEC_PAGE_SIZE);
-}
-
 /**
  * spec_memory_alloc_page - a page becomes a table (S32, S37)
  * @mem:	the memory
@@ -110,7 +98,7 @@ const char *spec_memory_alloc_page(struct spec_memory *mem, u64 base, u64 *words
 		return "S32_page_aligned";
 	if (base > spec_max_phyaddr(mem->width) - SPEC_PAGE_SIZE)
 		return "S32_page_in_bounds";
-	if (overlaps_table(mem, base))
+	if (find_table(mem, base))
 		return "S32_page_not_owned";
 	if (!all_zero(words))
 		return "S32_page_zero";
@@ -166,8 +154,8 @@ static const char *check_word(const struct spec_memory *mem, u64 pbase, u64 idx,
  *
  * Return: NULL, or the rule, and then nothing has changed.
  */
-const char *spec_memory_write(struct spec_memory *mem, u64 pbase, u64 idx, struct spec_region region,
-		       u64 value)
+const char *spec_memory_write(struct spec_memory *mem, u64 pbase, u64 idx,
+			      struct spec_region region, u64 value)
 {
 	const char *rule = check_word(mem, pbase, idx, region);
 
@@ -187,7 +175,7 @@ const char *spec_memory_write(struct spec_memory *mem, u64 pbase, u64 idx, struc
  * Return: NULL or the rule.
  */
 const char *spec_memory_read(const struct spec_memory *mem, u64 pbase, u64 idx,
-		      struct spec_region region, u64 *value)
+			     struct spec_region region, u64 *value)
 {
 	const char *rule = check_word(mem, pbase, idx, region);
 

@@ -35,10 +35,10 @@ int spec_memory_provide(struct spec_memory *mem, size_t nr);
 
 const char *spec_memory_alloc_page(struct spec_memory *mem, u64 base, u64 *words);
 const char *spec_memory_dealloc_page(struct spec_memory *mem, u64 base);
-const char *spec_memory_write(struct spec_memory *mem, u64 pbase, u64 idx, struct spec_region region,
-		       u64 value);
+const char *spec_memory_write(struct spec_memory *mem, u64 pbase, u64 idx,
+			      struct spec_region region, u64 value);
 const char *spec_memory_read(const struct spec_memory *mem, u64 pbase, u64 idx,
-		      struct spec_region region, u64 *value);
+			     struct spec_region region, u64 *value);
 u64 spec_memory_entry(void *mem, u64 table, unsigned int idx);
 
 const char *spec_check_memory(const struct spec_memory *mem);

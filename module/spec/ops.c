@@ -230,11 +230,11 @@ const char *spec_ops_unmap(struct spec_ops *m, u64 id, u64 va)
 	struct spec_pte pte;
 	const char *rule = may_change_mapping(m, id, va, &pte);
 
-	return rule ? rule : spec_hw_unmap(&m->hw, va, id);
+	return rule ? rule : spec_hw_unmap(&m->hw, va, &pte, id);
 }
 
 /**
- * spec_ops_protect - a mapping gets other rights
+ * spec_ops_protect - a mapping gets other rights (like S64)
  * @m:		the address space
  * @id:		the operation, executing
  * @va:		the mapping's first address
@@ -248,14 +248,13 @@ const char *spec_ops_unmap(struct spec_ops *m, u64 id, u64 va)
 const char *spec_ops_protect(struct spec_ops *m, u64 id, u64 va, struct spec_flags flags,
 			     u32 attrs)
 {
-	struct spec_pte pte;
-	const char *rule = may_change_mapping(m, id, va, &pte);
+	struct spec_pte from, to;
+	const char *rule = may_change_mapping(m, id, va, &from);
 
 	if (rule)
 		return rule;
-	pte.flags = flags;
-	pte.attrs = attrs;
-	return spec_hw_protect(&m->hw, va, &pte, id);
+	to = (struct spec_pte) { .frame = from.frame, .flags = flags, .attrs = attrs };
+	return spec_hw_protect(&m->hw, va, &from, &to, id);
 }
 
 /* Map what @pte maps, in 512 pieces. */
@@ -290,7 +289,7 @@ static const char *may_split(const struct spec_ops *m, u64 id, struct spec_regio
 }
 
 /**
- * spec_ops_split - a large mapping becomes 512 smaller ones that map the same
+ * spec_ops_split - a large mapping becomes 512 smaller ones that map the same (S61)
  * @m:	the address space
  * @id:	the operation, executing; its range meets the mapping, no other does
  * @va:	the mapping's first address
@@ -345,7 +344,6 @@ const char *spec_ops_unlink(struct spec_ops *m, u64 id, u64 va, unsigned int lev
 		return "S66_unlinks_an_empty_table";
 	if (!alone(m, *region, id))
 		return "S53_in_the_range";
-	region->base = 0;
 	return spec_tlb_stale_add(&m->hw.maximal, va, &nothing, id, true) ? spec_no_memory : NULL;
 }
 

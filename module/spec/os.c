@@ -84,7 +84,7 @@ void spec_os_destroy(struct spec_os *os)
 }
 
 /**
- * spec_is_map - whether an operation is a map
+ * spec_is_map - whether an operation is a map (S51)
  * @s:	the operation
  */
 bool spec_is_map(const struct spec_core_state *s)
@@ -93,7 +93,7 @@ bool spec_is_map(const struct spec_core_state *s)
 }
 
 /**
- * spec_is_unmap - whether an operation is an unmap
+ * spec_is_unmap - whether an operation is an unmap (S51)
  * @s:	the operation
  */
 bool spec_is_unmap(const struct spec_core_state *s)
@@ -102,7 +102,7 @@ bool spec_is_unmap(const struct spec_core_state *s)
 }
 
 /**
- * spec_is_protect - whether an operation is a change of rights
+ * spec_is_protect - whether an operation is a change of rights (S51, extended)
  * @s:	the operation
  */
 bool spec_is_protect(const struct spec_core_state *s)
@@ -121,7 +121,7 @@ bool spec_holds_lock(const struct spec_core_state *s)
 }
 
 /**
- * spec_past_change - whether an unmap or protect has changed the page table, or failed to
+ * spec_past_change - whether an unmap or protect is past its change of the page table (S64)
  * @s:	the operation
  */
 bool spec_past_change(const struct spec_core_state *s)
@@ -131,7 +131,7 @@ bool spec_past_change(const struct spec_core_state *s)
 }
 
 /**
- * spec_is_shootdown - whether an operation waits for the acknowledgements of its shootdown
+ * spec_is_shootdown - whether an operation waits for acknowledgements (S68)
  * @s:	the operation
  */
 bool spec_is_shootdown(const struct spec_core_state *s)
@@ -203,14 +203,23 @@ const char *spec_unmap_enabled(unsigned int levels, u64 vaddr)
 	return spec_aligned(vaddr, SPEC_PAGE_SIZE) ? NULL : "S62_vaddr_aligned";
 }
 
-/* The thread exists and its core is idle (S54, S62, S73). */
-static const char *ult_idle(const struct spec_os *os, u32 ult_id)
+/* The thread exists and its core is idle; else the rule (S54, S62, S73). */
+static const char *ult_idle(const struct spec_os *os, u32 ult_id, const char *valid_ult,
+			    const char *core_idle)
 {
 	if (ult_id >= os->config.ult_no)
-		return "S54_valid_ult";
+		return valid_ult;
 	if (os->core_states[os->config.ult2core[ult_id]].state != SPEC_IDLE)
-		return "S54_core_idle";
+		return core_idle;
 	return NULL;
+}
+
+/* Likewise, of an unmap or protect, with an address that can be asked for (S62). */
+static const char *may_unmap(const struct spec_os *os, u32 ult_id, u64 vaddr)
+{
+	const char *rule = ult_idle(os, ult_id, "S62_valid_ult", "S62_core_idle");
+
+	return rule ? rule : spec_unmap_enabled(os->config.levels, vaddr);
 }
 
 static const char *core_in(const struct spec_os *os, unsigned int core, enum spec_state state,
@@ -255,7 +264,7 @@ static const char *take_lock(struct spec_os *os, unsigned int core, enum spec_st
 const char *spec_os_read_write(struct spec_os *os, u32 ult_id, unsigned int core, u64 vaddr,
 			       const struct spec_rw_op *op, u64 base, const struct spec_pte *pte)
 {
-	const char *rule = ult_idle(os, ult_id);
+	const char *rule = ult_idle(os, ult_id, "S73_valid_ult", "S73_core_idle");
 
 	if (rule)
 		return rule;
@@ -307,7 +316,7 @@ const char *spec_os_tlb_evict(struct spec_os *os, unsigned int core, u64 vaddr)
 const char *spec_os_map_start(struct spec_os *os, u32 ult_id, u64 vaddr,
 			      const struct spec_pte *pte)
 {
-	const char *rule = ult_idle(os, ult_id);
+	const char *rule = ult_idle(os, ult_id, "S54_valid_ult", "S54_core_idle");
 
 	if (!rule)
 		rule = spec_map_enabled(os->config.levels, os->config.width, vaddr, pte);
@@ -372,8 +381,7 @@ const char *spec_os_map_end(struct spec_os *os, unsigned int core, bool ok)
 	if (rule)
 		return rule;
 	s = &os->core_states[core];
-	if (ok == spec_map_overlaps(&os->hw.pt, (struct spec_region) { s->vaddr,
-								      s->pte.frame.size }))
+	if (ok == spec_map_overlaps(&os->hw.pt, spec_inflight_vmem(os, s)))
 		return "S58_err_iff_overlap";
 	if (ok)
 		rule = map(os, s->vaddr, &s->pte);
@@ -392,10 +400,8 @@ const char *spec_os_map_end(struct spec_os *os, unsigned int core, bool ok)
  */
 const char *spec_os_unmap_start(struct spec_os *os, u32 ult_id, u64 vaddr)
 {
-	const char *rule = ult_idle(os, ult_id);
+	const char *rule = may_unmap(os, ult_id, vaddr);
 
-	if (!rule)
-		rule = spec_unmap_enabled(os->config.levels, vaddr);
 	if (rule)
 		return rule;
 	os->sound = os->sound && !spec_unmap_sound(os, vaddr);
@@ -406,7 +412,7 @@ const char *spec_os_unmap_start(struct spec_os *os, u32 ult_id, u64 vaddr)
 
 static const char *unmap(struct spec_os *os, u64 vaddr, const struct spec_pte *pte)
 {
-	const char *rule = spec_hw_unmap(&os->hw, vaddr, OWNER);
+	const char *rule = spec_hw_unmap(&os->hw, vaddr, pte, OWNER);
 
 	if (!rule && os->sound)
 		spec_map_remove(&os->frames, pte->frame.base);
@@ -526,7 +532,7 @@ const char *spec_os_unmap_end(struct spec_os *os, unsigned int core, bool ok)
 }
 
 /**
- * spec_os_protect_start - a thread asks for other rights of a mapping; like spec_os_unmap_start()
+ * spec_os_protect_start - a thread asks for other rights of a mapping (like S62, S63)
  * @os:		the machine
  * @ult_id:	the thread
  * @vaddr:	the mapping's first address
@@ -537,10 +543,8 @@ const char *spec_os_unmap_end(struct spec_os *os, unsigned int core, bool ok)
 const char *spec_os_protect_start(struct spec_os *os, u32 ult_id, u64 vaddr,
 				  struct spec_flags flags)
 {
-	const char *rule = ult_idle(os, ult_id);
+	const char *rule = may_unmap(os, ult_id, vaddr);
 
-	if (!rule)
-		rule = spec_unmap_enabled(os->config.levels, vaddr);
 	if (rule)
 		return rule;
 	os->sound = os->sound && !spec_unmap_sound(os, vaddr);
@@ -550,7 +554,7 @@ const char *spec_os_protect_start(struct spec_os *os, u32 ult_id, u64 vaddr,
 }
 
 /**
- * spec_os_protect_op_start - it gets the lock; like spec_os_map_op_start()
+ * spec_os_protect_op_start - it gets the lock (like S57)
  * @os:		the machine
  * @core:	of the thread
  *
@@ -564,7 +568,7 @@ const char *spec_os_protect_op_start(struct spec_os *os, unsigned int core)
 }
 
 /**
- * spec_os_protect_op_change - the rights change, in one write
+ * spec_os_protect_op_change - the rights change, in one write (like S64)
  * @os:		the machine
  * @core:	of the thread
  * @ok:		there is a mapping with that first address
@@ -585,7 +589,7 @@ const char *spec_os_protect_op_change(struct spec_os *os, unsigned int core, boo
 	to = from;
 	to.flags = s->flags;
 	if (ok)
-		rule = spec_hw_protect(&os->hw, s->vaddr, &to, OWNER);
+		rule = spec_hw_protect(&os->hw, s->vaddr, &from, &to, OWNER);
 	if (rule)
 		return rule;
 	s->state = SPEC_PROTECT_OP_DONE;
@@ -595,7 +599,7 @@ const char *spec_os_protect_op_change(struct spec_os *os, unsigned int core, boo
 }
 
 /**
- * spec_os_protect_initiate_shootdown - like spec_os_unmap_initiate_shootdown(), whatever changed
+ * spec_os_protect_initiate_shootdown - all cores are asked to flush (like S68)
  * @os:		the machine
  * @core:	of the thread
  *
@@ -609,7 +613,7 @@ const char *spec_os_protect_initiate_shootdown(struct spec_os *os, unsigned int 
 }
 
 /**
- * spec_os_protect_end - like spec_os_unmap_end()
+ * spec_os_protect_end - the lock is given back (like S70, S71)
  * @os:		the machine
  * @core:	of the thread
  * @ok:		result that the thread gets

@@ -28,8 +28,12 @@ static const struct rule rules[] = {
 	[SPEC_OP_FIND_NEXT]		= { .needs = SPEC_CURSOR },
 	[SPEC_OP_JUMP]			= { .needs = SPEC_CURSOR },
 	[SPEC_OP_VIRT_ADDR]		= { .needs = SPEC_CURSOR },
-	[SPEC_OP_MAP]			= { .needs = SPEC_CURSOR, .mutable = true, .progresses = true },
-	[SPEC_OP_UNMAP]			= { .needs = SPEC_CURSOR, .mutable = true, .progresses = true },
+	[SPEC_OP_MAP] = {
+		.needs = SPEC_CURSOR, .mutable = true, .progresses = true,
+	},
+	[SPEC_OP_UNMAP] = {
+		.needs = SPEC_CURSOR, .mutable = true, .progresses = true,
+	},
 	[SPEC_OP_PROTECT_NEXT]		= { .needs = SPEC_CURSOR, .mutable = true },
 	[SPEC_OP_NEW_READER]		= { .needs = SPEC_SPACE, .makes = SPEC_READER },
 	[SPEC_OP_NEW_WRITER]		= { .needs = SPEC_SPACE, .makes = SPEC_WRITER },
@@ -47,7 +51,9 @@ static const struct rule rules[] = {
 	[SPEC_OP_TRANSLATE]		= { .needs = SPEC_SPACE },
 	[SPEC_OP_SPACE_STAT]		= { .needs = SPEC_SPACE },
 	[SPEC_OP_CPU_STAT]		= { .needs = SPEC_SPACE },
-	[SPEC_OP_PROTECT]		= { .needs = SPEC_CURSOR, .mutable = true, .progresses = true },
+	[SPEC_OP_PROTECT] = {
+		.needs = SPEC_CURSOR, .mutable = true, .progresses = true,
+	},
 	[SPEC_OP_ENUMERATE]		= { .needs = SPEC_CURSOR, .progresses = true },
 };
 
@@ -112,7 +118,7 @@ static const char *check_id(const struct spec_object *obj, const struct rule *ru
 }
 
 static const char *check_ids(const struct spec_store *store, const struct rule *rule,
-			     const struct spec_op *op)
+			     const struct spec_store_op *op)
 {
 	static const struct rule memory = { .needs = SPEC_MEMORY };
 	const char *first, *second;
@@ -127,13 +133,13 @@ static const char *check_ids(const struct spec_store *store, const struct rule *
 	return op->result == -ENOENT && !(first && second) ? NULL : first ? first : second;
 }
 
-static bool valid_cursor_range(const struct spec_store *store, const struct spec_op *op)
+static bool valid_cursor_range(const struct spec_store *store, const struct spec_store_op *op)
 {
 	return spec_aligned(op->start, SPEC_PAGE_SIZE) && spec_aligned(op->end, SPEC_PAGE_SIZE) &&
 	       op->start < op->end && op->end <= store->va_end;
 }
 
-static bool valid_io_range(const struct spec_store *store, const struct spec_op *op)
+static bool valid_io_range(const struct spec_store *store, const struct spec_store_op *op)
 {
 	return op->start <= store->va_end && op->len <= store->va_end - op->start;
 }
@@ -152,7 +158,7 @@ static bool owned(const struct spec_store *store, u64 space, u64 start, u64 end)
 
 /* An operation that made an object, or said so. */
 static const char *check_new(const struct spec_store *store, const struct rule *rule,
-			     const struct spec_op *op)
+			     const struct spec_store_op *op)
 {
 	if (op->result)
 		return op->new_id ? "failure_makes_nothing" : NULL;
@@ -171,7 +177,7 @@ static const char *check_new(const struct spec_store *store, const struct rule *
 	}
 }
 
-static const char *check_drop(const struct spec_object *obj, const struct spec_op *op)
+static const char *check_drop(const struct spec_object *obj, const struct spec_store_op *op)
 {
 	return !op->result && obj->users ? "space_in_use" : NULL;
 }
@@ -186,7 +192,7 @@ static bool may_move(const struct rule *rule, const struct spec_object *obj, int
 	return !result || (interrupted && rule->progresses);
 }
 
-static const char *check_jump(const struct spec_object *obj, const struct spec_op *op)
+static const char *check_jump(const struct spec_object *obj, const struct spec_store_op *op)
 {
 	if (!spec_aligned(op->target, SPEC_PAGE_SIZE) ||
 	    !spec_between(op->target, obj->start, obj->end))
@@ -195,7 +201,7 @@ static const char *check_jump(const struct spec_object *obj, const struct spec_o
 }
 
 static const char *check_position(const struct rule *rule, const struct spec_object *obj,
-				  const struct spec_op *op)
+				  const struct spec_store_op *op)
 {
 	if (op->va < obj->start || op->va > obj->end)
 		return "position_in_range";
@@ -214,7 +220,7 @@ static const char *check_position(const struct rule *rule, const struct spec_obj
 }
 
 static void make_object(struct spec_store *store, const struct rule *rule,
-			const struct spec_op *op)
+			const struct spec_store_op *op)
 {
 	struct spec_object *obj = spec_vector_insert(&store->objects, op->new_id), *space;
 
@@ -241,7 +247,7 @@ static void drop_object(struct spec_store *store, struct spec_object *obj)
 
 /* What an operation that was right does to the store. */
 static void apply(struct spec_store *store, const struct rule *rule, struct spec_object *obj,
-		  const struct spec_op *op)
+		  const struct spec_store_op *op)
 {
 	if (obj && has_position(obj->kind) && may_move(rule, obj, op->result))
 		obj->va = op->va;
@@ -263,7 +269,7 @@ static void apply(struct spec_store *store, const struct rule *rule, struct spec
  *
  * Return: NULL, or the rule, and then the store has not changed.
  */
-const char *spec_store_step(struct spec_store *store, const struct spec_op *op)
+const char *spec_store_step(struct spec_store *store, const struct spec_store_op *op)
 {
 	const struct rule *rule = op->opcode < ARRAY_SIZE(rules) ? &rules[op->opcode] : NULL;
 	struct spec_object *obj = NULL;

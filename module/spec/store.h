@@ -89,7 +89,7 @@ struct spec_store {
 };
 
 /**
- * struct spec_op - an operation that was executed
+ * struct spec_store_op - an operation that was executed
  * @opcode:	enum spec_opcode
  * @id:		the object that it worked on
  * @memory:	MAP: id of the memory
@@ -101,7 +101,7 @@ struct spec_store {
  * @result:	0 or a negative error number
  * @new_id:	of the object that it made
  */
-struct spec_op {
+struct spec_store_op {
 	u32 opcode;
 	u64 id;
 	u64 memory;
@@ -118,7 +118,7 @@ void spec_store_init(struct spec_store *store, const struct spec_alloc *alloc, u
 void spec_store_clear(struct spec_store *store);
 int spec_store_reserve(struct spec_store *store, size_t nr);
 const struct spec_object *spec_store_get(const struct spec_store *store, u64 id);
-const char *spec_store_step(struct spec_store *store, const struct spec_op *op);
+const char *spec_store_step(struct spec_store *store, const struct spec_store_op *op);
 const char *spec_store_inv(const struct spec_store *store);
 
 #endif /* SPEC_STORE_H */

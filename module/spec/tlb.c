@@ -20,7 +20,7 @@ bool spec_permits(const struct spec_pte *pte, const struct spec_rw_op *op)
 }
 
 /**
- * spec_must_flush - whether a translation that is cached must not stay
+ * spec_must_flush - whether a translation that is cached must not stay (S69 of a change)
  * @from:	what may be cached
  * @to:		what the page table holds there now
  *
@@ -97,7 +97,7 @@ static void drop_unheld(struct spec_tlb *tlb)
 }
 
 /**
- * spec_tlb_inside - whether a core walks the page table
+ * spec_tlb_inside - whether a core walks the page table (S41)
  * @tlb:	the TLBs
  * @core:	the core
  */
@@ -107,7 +107,7 @@ bool spec_tlb_inside(const struct spec_tlb *tlb, unsigned int core)
 }
 
 /**
- * spec_tlb_enter - a core begins to walk the page table, with an empty TLB
+ * spec_tlb_enter - a core begins to walk the page table, with an empty TLB (S41)
  * @tlb:	the TLBs
  * @core:	the core
  *
@@ -124,7 +124,7 @@ const char *spec_tlb_enter(struct spec_tlb *tlb, unsigned int core)
 }
 
 /**
- * spec_tlb_leave - a core goes, and takes nothing with it
+ * spec_tlb_leave - a core goes, and takes nothing with it (S49)
  * @tlb:	the TLBs
  * @core:	the core
  *
@@ -168,7 +168,7 @@ static struct spec_stale *make_stale(struct spec_tlb *tlb, u64 base, const struc
 }
 
 /**
- * spec_tlb_stale_add - a translation leaves the page table; all inside may hold it
+ * spec_tlb_stale_add - a translation leaves the page table; all inside may hold it (S47, S48)
  * @tlb:	the TLBs
  * @base:	its first address
  * @pte:	the translation; its size is a power of two that @base is a multiple of
@@ -214,7 +214,7 @@ static struct spec_stale *next_stale(const struct spec_tlb *tlb, u64 va, struct 
 }
 
 /**
- * spec_tlb_next - the next stale translation of an address that a core may hold
+ * spec_tlb_next - the next stale translation of an address that a core may hold (S47)
  * @tlb:	the TLBs; not changed between calls
  * @core:	the core
  * @va:		the address
@@ -234,7 +234,7 @@ const struct spec_stale *spec_tlb_next(const struct spec_tlb *tlb, unsigned int 
 }
 
 /**
- * spec_tlb_flush - a core drops all that it may hold of some addresses (INVLPG)
+ * spec_tlb_flush - a core drops all that it may hold of some addresses (S49: INVLPG)
  * @tlb:	the TLBs
  * @core:	the core
  * @va:		the addresses; anywhere in a mapping, whatever its size
@@ -258,7 +258,7 @@ void spec_tlb_flush(struct spec_tlb *tlb, unsigned int core, const u64 *va, size
 }
 
 /**
- * spec_tlb_flush_all - a core drops all that it may hold (a load of CR3)
+ * spec_tlb_flush_all - a core drops all that it may hold (S49: a load of CR3)
  * @tlb:	the TLBs
  * @core:	the core
  */
@@ -272,7 +272,7 @@ void spec_tlb_flush_all(struct spec_tlb *tlb, unsigned int core)
 }
 
 /**
- * spec_tlb_may_hold - whether a core may hold exactly this translation
+ * spec_tlb_may_hold - whether a core may hold exactly this translation (S43, S48)
  * @tlb:	the TLBs
  * @pt:		interpretation of the page table
  * @core:	the core
@@ -306,7 +306,7 @@ static bool awaits(const struct spec_stale *stale, u64 owner, struct spec_region
 }
 
 /**
- * spec_tlb_awaits - whether a core has yet to flush something
+ * spec_tlb_awaits - whether a core has yet to flush something (S69, S91)
  * @tlb:	the TLBs
  * @core:	the core
  * @owner:	of what
@@ -325,7 +325,7 @@ bool spec_tlb_awaits(const struct spec_tlb *tlb, unsigned int core, u64 owner,
 }
 
 /**
- * spec_tlb_awaits_any - whether any core has yet to flush something
+ * spec_tlb_awaits_any - whether any core has yet to flush something (S70, S86)
  * @tlb:	the TLBs
  * @owner:	of what
  * @scope:	where

@@ -55,6 +55,9 @@ struct spec_region {
 	u64 size;
 };
 
+/* All addresses, of a page table of any depth, and of the memory behind it. */
+#define SPEC_ALL	((struct spec_region) { 0, 1ULL << 57 })
+
 /**
  * struct spec_flags - rights of a mapping, combined over the whole path (Flags, S27)
  * @is_writable:	stores are allowed

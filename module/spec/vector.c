@@ -64,6 +64,8 @@ size_t spec_vector_find(const struct spec_vector *v, u64 key)
 {
 	size_t low = 0, high = v->nr;
 
+	if (v->recent < v->nr && key_at(v, v->recent) == key)
+		return v->recent;
 	while (low < high) {
 		size_t mid = (low + high) / 2;
 
@@ -90,6 +92,19 @@ void *spec_vector_get(const struct spec_vector *v, u64 key)
 }
 
 /**
+ * spec_vector_seek - the item with a key, which will be asked for again
+ * @v:		the vector
+ * @key:	the key
+ *
+ * Return: the item or NULL.
+ */
+void *spec_vector_seek(struct spec_vector *v, u64 key)
+{
+	v->recent = spec_vector_find(v, key);
+	return spec_vector_get(v, key);
+}
+
+/**
  * spec_vector_insert - add an item
  * @v:		the vector
  * @key:	a key that no item has
@@ -109,6 +124,7 @@ void *spec_vector_insert(struct spec_vector *v, u64 key)
 	memset(item, 0, v->size);
 	*(u64 *)item = key;
 	v->nr++;
+	v->recent = i;
 	return item;
 }
 

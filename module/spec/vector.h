@@ -3,7 +3,8 @@
  * Sorted vectors: items of one size, in ascending order of the key that each
  * starts with, a u64; no key twice.
  *
- * An item stays where it is until the next insertion or removal.
+ * An item stays where it is until the next insertion or removal.  Searches take
+ * logarithmic time, but for the item that spec_vector_seek() found last.
  */
 #ifndef SPEC_VECTOR_H
 #define SPEC_VECTOR_H
@@ -17,6 +18,7 @@
  * @size:	of an item, in bytes
  * @nr:		how many items there are
  * @room:	for how many there is memory
+ * @recent:	place of the item that was found last
  */
 struct spec_vector {
 	const struct spec_alloc *alloc;
@@ -24,6 +26,7 @@ struct spec_vector {
 	size_t size;
 	size_t nr;
 	size_t room;
+	size_t recent;
 };
 
 void spec_vector_init(struct spec_vector *v, const struct spec_alloc *alloc, size_t size);
@@ -31,6 +34,7 @@ void spec_vector_clear(struct spec_vector *v);
 int spec_vector_reserve(struct spec_vector *v, size_t room);
 size_t spec_vector_find(const struct spec_vector *v, u64 key);
 void *spec_vector_get(const struct spec_vector *v, u64 key);
+void *spec_vector_seek(struct spec_vector *v, u64 key);
 void *spec_vector_insert(struct spec_vector *v, u64 key);
 void spec_vector_remove(struct spec_vector *v, void *item);
 

@@ -524,7 +524,7 @@ static const char *check_changed_piece(const struct spec_view *old, u64 len, u64
 	if (within(base, pte->frame.size, range))
 		return check_whole(base, pte, found);
 	if (found->start != max_u64(base, old->va) || !spec_page_level(size) ||
-	    !within(found->start, size, range) || size >= pte->frame.size)
+	    !within(found->start, size, range))
 		return "protect_next_first_piece";
 	return NULL;
 }

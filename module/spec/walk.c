@@ -173,6 +173,39 @@ bool spec_iter_next(struct spec_iter *it)
 }
 
 /**
+ * spec_page_first - the first mapping
+ * @it:		receives the position
+ * @pt:		the page table
+ * @region:	only mappings that overlap this; of size 0, its base
+ *
+ * Return: whether there is one.
+ */
+bool spec_page_first(struct spec_iter *it, const struct spec_pt *pt, struct spec_region region)
+{
+	bool more = spec_iter_first(it, pt, region);
+
+	while (more && it->entry.kind != SPEC_PAGE)
+		more = spec_iter_next(it);
+	return more;
+}
+
+/**
+ * spec_page_next - the next mapping
+ * @it:	the position
+ *
+ * Return: whether there is one.
+ */
+bool spec_page_next(struct spec_iter *it)
+{
+	bool more;
+
+	do
+		more = spec_iter_next(it);
+	while (more && it->entry.kind != SPEC_PAGE);
+	return more;
+}
+
+/**
  * spec_iter_pte - the mapping at a position
  * @it:		the position; its entry is a page, and @it->va the mapping's base
  * @pte:	receives the mapping, with the rights of its whole path (S27)
@@ -194,7 +227,7 @@ void spec_iter_pte(const struct spec_iter *it, struct spec_pte *pte)
  */
 int spec_interp_pt_mem(const struct spec_pt *pt, struct spec_map *map)
 {
-	return spec_interp_range(pt, (struct spec_region) { .size = ~0ULL }, map);
+	return spec_interp_range(pt, SPEC_ALL, map);
 }
 
 /**
@@ -231,18 +264,19 @@ int spec_interp_range(const struct spec_pt *pt, struct spec_region region, struc
 bool spec_interp_equal(const struct spec_pt *pt, struct spec_region region,
 		       const struct spec_map *map, u32 ignore)
 {
+	u64 end = region.base + region.size, base;
 	struct spec_pte real, wanted;
 	struct spec_iter it;
-	u64 base;
-	bool more = spec_map_first(map, region.base, &base, &wanted);
+	bool more = spec_map_covering(map, region.base, &base, &wanted) ||
+		    spec_map_next_before(map, region.base, end, &base, &wanted);
 
 	spec_for_each_page(&it, pt, region) {
 		spec_iter_pte(&it, &real);
 		if (!more || base != it.va || !spec_pte_equal(&real, &wanted, ignore))
 			return false;
-		more = spec_map_next(map, base + 1, &base, &wanted);
+		more = spec_map_next_before(map, base + 1, end, &base, &wanted);
 	}
-	return !more || (base > region.base && base - region.base >= region.size);
+	return !more;
 }
 
 /**
@@ -258,7 +292,7 @@ bool spec_table_empty(const struct spec_pt *pt, u64 table, unsigned int level)
 
 	part.cr3 = table;
 	part.levels = level;
-	spec_for_each_page(&it, &part, ((struct spec_region) { .size = ~0ULL }))
+	spec_for_each_page(&it, &part, SPEC_ALL)
 		return false;
 	return true;
 }

@@ -60,6 +60,8 @@ void spec_pt_decode(const struct spec_pt *pt, u64 raw, unsigned int level, struc
 
 bool spec_iter_first(struct spec_iter *it, const struct spec_pt *pt, struct spec_region region);
 bool spec_iter_next(struct spec_iter *it);
+bool spec_page_first(struct spec_iter *it, const struct spec_pt *pt, struct spec_region region);
+bool spec_page_next(struct spec_iter *it);
 void spec_iter_pte(const struct spec_iter *it, struct spec_pte *pte);
 
 bool spec_walk(const struct spec_pt *pt, u64 va, u64 *base, struct spec_pte *pte);
@@ -86,8 +88,6 @@ bool spec_table_empty(const struct spec_pt *pt, u64 table, unsigned int level);
  * @region:	the region
  */
 #define spec_for_each_page(it, pt, region)				\
-	spec_for_each_entry(it, pt, region)				\
-		if ((it)->entry.kind != SPEC_PAGE) {			\
-		} else
+	for (bool more_ = spec_page_first(it, pt, region); more_; more_ = spec_page_next(it))
 
 #endif /* SPEC_WALK_H */

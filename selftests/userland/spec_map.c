@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Finite maps, against a list that is searched from end to end.
+ */
+#include "spec/geometry.h"
+#include "spec/map.h"
+#include "spec_test.h"
+
+#define KB4	0x1000ULL
+#define MB2	0x200000ULL
+#define GB1	0x40000000ULL
+#define END	(1ULL << 57)
+
+/* The naive model: mappings in no order. */
+struct entry {
+	u64 base;
+	struct spec_pte pte;
+};
+
+struct list {
+	struct entry *entries;
+	unsigned int nr, room;
+};
+
+static struct entry *list_get(const struct list *list, u64 base)
+{
+	unsigned int i;
+
+	for (i = 0; i < list->nr; i++)
+		if (list->entries[i].base == base)
+			return &list->entries[i];
+	return NULL;
+}
+
+static void list_insert(struct list *list, u64 base, const struct spec_pte *pte)
+{
+	if (list->nr == list->room) {
+		list->room = 2 * list->room + 8;
+		list->entries = realloc(list->entries, list->room * sizeof(*list->entries));
+		if (!list->entries)
+			abort();
+	}
+	list->entries[list->nr++] = (struct entry) { base, *pte };
+}
+
+static void list_remove(struct list *list, u64 base)
+{
+	struct entry *e = list_get(list, base);
+
+	*e = list->entries[--list->nr];
+}
+
+static const struct entry *list_next(const struct list *list, u64 from)
+{
+	const struct entry *e, *first = NULL;
+	unsigned int i;
+
+	for (i = 0; i < list->nr; i++) {
+		e = &list->entries[i];
+		if (e->base >= from && (!first || e->base < first->base))
+			first = e;
+	}
+	return first;
+}
+
+static const struct entry *list_covering(const struct list *list, u64 va)
+{
+	const struct entry *found = NULL;
+	unsigned int i;
+
+	for (i = 0; i < list->nr; i++) {
+		const struct entry *e = &list->entries[i];
+
+		if (e->base <= va && va < e->base + e->pte.frame.size &&
+		    (!found || e->pte.frame.size < found->pte.frame.size))
+			found = e;
+	}
+	return found;
+}
+
+static bool list_overlaps(const struct list *list, struct spec_region region)
+{
+	unsigned int i;
+
+	for (i = 0; i < list->nr; i++) {
+		const struct entry *e = &list->entries[i];
+
+		if (spec_overlap((struct spec_region) { e->base, e->pte.frame.size }, region))
+			return true;
+	}
+	return false;
+}
+
+static struct spec_pte random_pte(void)
+{
+	return (struct spec_pte) {
+		.frame = {
+			spec_test_random(1ULL << 45) * KB4,
+			spec_entry_size(spec_test_random(6) ? 1 : 2 + spec_test_random(2)),
+		},
+		.flags = { spec_test_random(2), spec_test_random(2), spec_test_random(2) },
+		.attrs = spec_test_random(SPEC_ALL_ATTRS + 1),
+	};
+}
+
+/* Addresses near each other, at the ends, and across every boundary. */
+static u64 random_base(void)
+{
+	static const u64 near[] = { 0, MB2 - 4 * KB4, GB1 - 2 * KB4, 511 * GB1, END - MB2 };
+
+	return near[spec_test_random(ARRAY_SIZE(near))] + spec_test_random(8) * KB4 +
+	       spec_test_random(3) * MB2;
+}
+
+static bool same(const struct entry *e, bool found, u64 base, const struct spec_pte *pte)
+{
+	if (!e || !found)
+		return !e && !found;
+	return e->base == base && spec_pte_equal(&e->pte, pte, 0);
+}
+
+static void compare(const struct spec_map *map, const struct list *list)
+{
+	u64 va = random_base() + (spec_test_random(2) ? 0 : spec_test_random(2 * KB4)), base = 7;
+	const u64 size = spec_test_random(3) * (spec_test_random(2) ? KB4 : MB2);
+	const struct spec_region region = { va, size + spec_test_random(2) };
+	struct spec_pte pte;
+	const struct entry *e;
+	bool found;
+
+	EXPECT_EQ(list->nr, spec_map_count(map));
+	found = spec_map_get(map, va, &pte);
+	EXPECT(same(list_get(list, va), found, va, &pte));
+	found = spec_map_covering(map, va, &base, &pte);
+	EXPECT(same(list_covering(list, va), found, base, &pte));
+	found = spec_map_next(map, va, &base, &pte);
+	EXPECT(same(list_next(list, va), found, base, &pte));
+	e = list_next(list, va);
+	found = spec_map_next_before(map, va, va + size, &base, &pte);
+	EXPECT(same(e && e->base < va + size ? e : NULL, found, base, &pte));
+	e = list_covering(list, va);
+	found = spec_map_first(map, va, &base, &pte);
+	EXPECT(same(e ? e : list_next(list, va), found, base, &pte));
+	EXPECT_EQ(list_overlaps(list, region), spec_map_overlaps(map, region));
+}
+
+static void compare_all(const struct spec_map *map, const struct list *list)
+{
+	const struct entry *e = list_next(list, 0);
+	struct spec_pte pte;
+	u64 base;
+
+	spec_map_for_each(map, base, pte) {
+		EXPECT(same(e, true, base, &pte));
+		e = list_next(list, base + 1);
+	}
+	EXPECT(!e);
+}
+
+static void random_step(struct spec_map *map, struct list *list)
+{
+	u64 base = random_base();
+	struct spec_pte pte = random_pte();
+	struct entry *e = list_get(list, base);
+	int ret;
+
+	switch (spec_test_random(4)) {
+	case 0:
+		ret = spec_map_replace(map, base, &pte);
+		EXPECT_EQ(!e ? -ENOENT : e->pte.frame.size != pte.frame.size ? -EINVAL : 0, ret);
+		if (!ret)
+			e->pte = pte;
+		break;
+	case 1:
+		EXPECT_EQ(e ? 0 : -ENOENT, spec_map_remove(map, base));
+		if (e)
+			list_remove(list, base);
+		break;
+	default:
+		ret = spec_map_insert(map, base, &pte);
+		EXPECT_EQ(base % pte.frame.size || base >= END ? -EINVAL : e ? -EEXIST : 0, ret);
+		if (!ret)
+			list_insert(list, base, &pte);
+	}
+}
+
+static void random_run(unsigned int steps)
+{
+	struct spec_map map, copy;
+	struct list list = { 0 };
+	unsigned int i;
+
+	spec_map_init(&map, &spec_test_alloc);
+	spec_map_init(&copy, &spec_test_alloc);
+	for (i = 0; i < steps; i++) {
+		random_step(&map, &list);
+		compare(&map, &list);
+		if (i % 64)
+			continue;
+		compare_all(&map, &list);
+		EXPECT_EQ(0, spec_map_copy(&copy, &map));
+		EXPECT(spec_map_equal(&map, &copy, 0));
+		compare_all(&copy, &list);
+	}
+	spec_map_clear(&map);
+	EXPECT_EQ(0, spec_map_count(&map));
+	EXPECT(!spec_map_next(&map, 0, &(u64) { 0 }, NULL));
+	spec_map_clear(&copy);
+	free(list.entries);
+}
+
+TEST(map__random_operations)
+{
+	u64 steps = spec_test_number("STEPS", 200000);
+
+	spec_test_state = spec_test_number("SEED", 1);
+	for (; steps >= 1000; steps -= 1000)
+		random_run(1000);
+}
+
+static struct spec_pte page(u64 frame, u64 size)
+{
+	return (struct spec_pte) { .frame = { frame, size } };
+}
+
+TEST(map__refuses_what_cannot_be_in_it)
+{
+	static const struct entry bad[] = {
+		{ 0, { .frame = { 0, 0 } } },
+		{ 0, { .frame = { 0, 2 * KB4 } } },
+		{ 0, { .frame = { 0, 512 * GB1 } } },
+		{ KB4 / 2, { .frame = { 0, KB4 } } },
+		{ KB4, { .frame = { 0, MB2 } } },
+		{ MB2, { .frame = { 0, GB1 } } },
+		{ 0, { .frame = { 1, KB4 } } },
+		{ 0, { .frame = { END, KB4 } } },
+		{ END, { .frame = { 0, KB4 } } },
+		{ ~0ULL - 0xfff, { .frame = { 0, KB4 } } },
+		{ 0, { .frame = { 0, KB4 }, .attrs = SPEC_ALL_ATTRS + 1 } },
+	};
+	const struct spec_pte good = page(END - KB4, KB4);
+	struct spec_map map;
+	unsigned int i;
+
+	spec_map_init(&map, &spec_test_alloc);
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		EXPECT_EQ(-EINVAL, spec_map_insert(&map, bad[i].base, &bad[i].pte));
+	EXPECT_EQ(0, spec_map_count(&map));
+	EXPECT_EQ(0, spec_map_insert(&map, END - KB4, &good));
+	EXPECT_EQ(-EEXIST, spec_map_insert(&map, END - KB4, &good));
+	EXPECT_EQ(1, spec_map_count(&map));
+	spec_map_clear(&map);
+}
+
+/* What held mappings once takes no memory for ever. */
+TEST(map__empty_blocks_go)
+{
+	const struct spec_pte pte = page(GB1, KB4);
+	struct spec_map map;
+	u64 i;
+
+	spec_map_init(&map, &spec_test_alloc);
+	EXPECT_EQ(0, spec_map_insert(&map, GB1, &pte));
+	for (i = 0; i < 100; i++) {
+		EXPECT_EQ(0, spec_map_insert(&map, i * MB2, &pte));
+		EXPECT_EQ(0, spec_map_remove(&map, i * MB2));
+		EXPECT(map.blocks.nr <= 3);
+	}
+	EXPECT_EQ(1, spec_map_count(&map));
+	spec_map_clear(&map);
+}
+
+/* A block without pages is waiting, and there is no memory for its pages. */
+TEST(map__empty_block_out_of_memory)
+{
+	const struct spec_pte small = page(GB1, KB4), large = page(GB1, MB2);
+	struct spec_map map;
+
+	spec_map_init(&map, &spec_test_alloc);
+	EXPECT_EQ(0, spec_map_insert(&map, MB2, &large));
+	EXPECT_EQ(0, spec_map_remove(&map, MB2));
+	spec_test_allocations = 0;
+	EXPECT_EQ(-ENOMEM, spec_map_insert(&map, MB2, &small));
+	spec_test_allocations = -1;
+	EXPECT_EQ(0, spec_map_insert(&map, GB1, &small));
+	EXPECT_EQ(0, spec_map_remove(&map, GB1));
+	EXPECT_EQ(0, spec_map_insert(&map, MB2, &small));
+	EXPECT_EQ(1, spec_map_count(&map));
+	spec_map_clear(&map);
+}
+
+/* A stale page of 2 MiB and a new one inside of it, as a TLB may hold them. */
+TEST(map__holds_overlapping_mappings)
+{
+	const struct spec_pte large = page(0, MB2), small = page(GB1, KB4);
+	struct spec_pte pte;
+	struct spec_map map;
+	u64 base;
+
+	spec_map_init(&map, &spec_test_alloc);
+	EXPECT_EQ(0, spec_map_insert(&map, MB2, &large));
+	EXPECT_EQ(0, spec_map_insert(&map, MB2 + KB4, &small));
+	EXPECT_EQ(-EEXIST, spec_map_insert(&map, MB2, &small));
+	EXPECT(spec_map_covering(&map, MB2 + KB4, &base, &pte));
+	EXPECT_EQ(KB4, pte.frame.size);
+	EXPECT(spec_map_covering(&map, MB2 + 2 * KB4, &base, &pte));
+	EXPECT_EQ(MB2, base);
+	EXPECT_EQ(0, spec_map_remove(&map, MB2));
+	EXPECT(!spec_map_covering(&map, MB2 + 2 * KB4, &base, &pte));
+	EXPECT_EQ(1, spec_map_count(&map));
+	spec_map_clear(&map);
+}
+
+TEST(S8_map_overlaps)
+{
+	const struct spec_pte large = page(0, MB2);
+	struct spec_map map;
+
+	spec_map_init(&map, &spec_test_alloc);
+	EXPECT(!spec_map_overlaps(&map, SPEC_ALL));
+	EXPECT_EQ(0, spec_map_insert(&map, MB2, &large));
+	EXPECT(spec_map_overlaps(&map, SPEC_ALL));
+	EXPECT(spec_map_overlaps(&map, (struct spec_region) { MB2, MB2 }));
+	EXPECT(spec_map_overlaps(&map, (struct spec_region) { 0, MB2 + 1 }));
+	EXPECT(!spec_map_overlaps(&map, (struct spec_region) { 0, MB2 }));
+	EXPECT(!spec_map_overlaps(&map, (struct spec_region) { 2 * MB2, KB4 }));
+	EXPECT(spec_map_overlaps(&map, (struct spec_region) { 2 * MB2 - 1, KB4 }));
+	/* S9 */
+	EXPECT(spec_map_overlaps(&map, (struct spec_region) { MB2, 0 }));
+	EXPECT(spec_map_overlaps(&map, (struct spec_region) { MB2 + KB4, 0 }));
+	EXPECT(!spec_map_overlaps(&map, (struct spec_region) { 2 * MB2, 0 }));
+	EXPECT(!spec_map_overlaps(&map, (struct spec_region) { MB2 - KB4, 0 }));
+	spec_map_clear(&map);
+}
+
+/* Each single difference between two mappings. */
+TEST(S21_pte_equal)
+{
+	const struct spec_pte pte = page(GB1, KB4);
+	struct spec_pte other = pte;
+	unsigned int i;
+
+	EXPECT(spec_pte_equal(&pte, &other, 0));
+	other.frame.base = 0;
+	EXPECT(!spec_pte_equal(&pte, &other, SPEC_ALL_ATTRS));
+	other = pte;
+	other.frame.size = MB2;
+	EXPECT(!spec_pte_equal(&pte, &other, SPEC_ALL_ATTRS));
+	other = pte;
+	other.flags.is_writable = true;
+	EXPECT(!spec_pte_equal(&pte, &other, SPEC_ALL_ATTRS));
+	other = pte;
+	other.flags.is_supervisor = true;
+	EXPECT(!spec_pte_equal(&pte, &other, SPEC_ALL_ATTRS));
+	other = pte;
+	other.flags.disable_execute = true;
+	EXPECT(!spec_pte_equal(&pte, &other, SPEC_ALL_ATTRS));
+	other = pte;
+	for (i = 0; i < 8; i++) {
+		other.attrs = 1 << i;
+		EXPECT(!spec_pte_equal(&pte, &other, SPEC_ALL_ATTRS & ~other.attrs));
+		EXPECT(spec_pte_equal(&pte, &other, other.attrs));
+	}
+	EXPECT_EQ(SPEC_ACCESSED | SPEC_DIRTY, SPEC_HARDWARE_ATTRS);
+}
+
+/* A map differs from one with a mapping more, less, or other than it. */
+TEST(map__equal_finds_differences)
+{
+	const struct spec_pte pte = page(GB1, KB4), other = page(GB1 + KB4, KB4);
+	struct spec_map a, b;
+	u64 i;
+
+	spec_map_init(&a, &spec_test_alloc);
+	spec_map_init(&b, &spec_test_alloc);
+	for (i = 0; i < 1024; i += 8)
+		EXPECT_EQ(0, spec_map_insert(&a, i * KB4, &pte));
+	EXPECT_EQ(0, spec_map_copy(&b, &a));
+	for (i = 0; i < 1024; i += 8) {
+		const struct spec_region here = { i * KB4, KB4 };
+		const struct spec_region before = { 0, i * KB4 }, after = { (i + 1) * KB4, END };
+
+		EXPECT(spec_map_equal(&a, &b, 0));
+		EXPECT_EQ(0, spec_map_replace(&b, i * KB4, &other));
+		EXPECT(!spec_map_equal(&a, &b, 0));
+		EXPECT(!spec_map_equal_range(&a, &b, here, 0));
+		EXPECT(i == 0 || spec_map_equal_range(&a, &b, before, 0));
+		EXPECT(spec_map_equal_range(&a, &b, after, 0));
+		EXPECT_EQ(0, spec_map_remove(&b, i * KB4));
+		EXPECT(!spec_map_equal(&a, &b, 0));
+		EXPECT(!spec_map_equal(&b, &a, 0));
+		EXPECT(!spec_map_equal_range(&a, &b, here, 0));
+		EXPECT(!spec_map_equal_range(&b, &a, here, 0));
+		EXPECT_EQ(0, spec_map_insert(&b, i * KB4, &pte));
+	}
+	spec_map_clear(&a);
+	spec_map_clear(&b);
+}
+
+TEST(map__copy_range)
+{
+	const struct spec_pte small = page(GB1, KB4), large = page(0, MB2);
+	struct spec_map map, part;
+
+	spec_map_init(&map, &spec_test_alloc);
+	spec_map_init(&part, &spec_test_alloc);
+	EXPECT_EQ(0, spec_map_insert(&map, 0, &large));
+	EXPECT_EQ(0, spec_map_insert(&map, MB2, &small));
+	EXPECT_EQ(0, spec_map_insert(&map, MB2 + KB4, &small));
+	EXPECT_EQ(0, spec_map_insert(&map, 2 * MB2, &large));
+	EXPECT_EQ(0, spec_map_copy_range(&part, &map, (struct spec_region) { KB4, MB2 }));
+	EXPECT_EQ(2, spec_map_count(&part));
+	EXPECT(spec_map_get(&part, 0, NULL) && spec_map_get(&part, MB2, NULL));
+	EXPECT_EQ(0, spec_map_copy_range(&part, &map, (struct spec_region) { MB2 + KB4, MB2 }));
+	EXPECT_EQ(2, spec_map_count(&part));
+	EXPECT(spec_map_get(&part, MB2 + KB4, NULL) && spec_map_get(&part, 2 * MB2, NULL));
+	EXPECT_EQ(0, spec_map_copy_range(&part, &map, (struct spec_region) { KB4, 0 }));
+	EXPECT_EQ(1, spec_map_count(&part));
+	EXPECT_EQ(0, spec_map_copy_range(&part, &map, (struct spec_region) { MB2 + 2 * KB4, 0 }));
+	EXPECT_EQ(0, spec_map_count(&part));
+	spec_map_clear(&map);
+	spec_map_clear(&part);
+}
+
+/* What finds no memory has changed nothing. */
+TEST(map__insert_out_of_memory)
+{
+	static const u64 bases[] = { 0, KB4, MB2, 2 * MB2, 3 * MB2, 4 * MB2, 5 * MB2, GB1 };
+	struct spec_map map, before;
+	unsigned int i, failures = 0;
+
+	spec_map_init(&map, &spec_test_alloc);
+	spec_map_init(&before, &spec_test_alloc);
+	for (i = 0; i < ARRAY_SIZE(bases); i++) {
+		struct spec_pte pte = page(i * GB1, bases[i] == 3 * MB2 ? MB2 : KB4);
+		long left = 0;
+		int ret;
+
+		do {
+			EXPECT_EQ(0, spec_map_copy(&before, &map));
+			spec_test_allocations = left++;
+			ret = spec_map_insert(&map, bases[i], &pte);
+			spec_test_allocations = -1;
+			EXPECT(!ret || (ret == -ENOMEM && spec_map_equal(&map, &before, 0)));
+			failures += !!ret;
+		} while (ret && left < 10);
+		EXPECT(!ret && spec_map_get(&map, bases[i], NULL));
+	}
+	EXPECT(failures > ARRAY_SIZE(bases) / 2);
+	spec_map_clear(&map);
+	spec_map_clear(&before);
+}
+
+TEST(map__copy_out_of_memory)
+{
+	const struct spec_pte pte = page(GB1, KB4);
+	struct spec_map map, copy;
+	long left = 0;
+	u64 i;
+	int ret;
+
+	spec_map_init(&map, &spec_test_alloc);
+	spec_map_init(&copy, &spec_test_alloc);
+	for (i = 0; i < 10; i++)
+		EXPECT_EQ(0, spec_map_insert(&map, i * MB2, &pte));
+	EXPECT_EQ(0, spec_map_insert(&copy, GB1, &pte));
+	do {
+		EXPECT(spec_map_count(&copy) == 1 && spec_map_get(&copy, GB1, NULL));
+		spec_test_allocations = left++;
+		ret = spec_map_copy(&copy, &map);
+		spec_test_allocations = -1;
+		EXPECT(!ret || ret == -ENOMEM);
+	} while (ret && left < 100);
+	EXPECT(left > 10);
+	EXPECT(spec_map_equal(&copy, &map, 0));
+	spec_map_clear(&map);
+	spec_map_clear(&copy);
+}
