@@ -519,7 +519,11 @@ void vms_audit_probe(struct vms_space *space, const u64 *va, unsigned int nr, st
 
 static void judge_ack(struct vms_space *space, u64 op, unsigned int cpu, const struct vms_ack *ack)
 {
-	const struct vms_audited step = { "ack_shootdown_ipi", op, ack->translates ? ack->va : ack->first };
+	const struct vms_audited step = {
+		.name = "ack_shootdown_ipi",
+		.op = op,
+		.va = ack->translates ? ack->va : ack->first,
+	};
 	struct vms_audit *audit = space->audit;
 	const char *rule = "S91_successful_IPI";
 

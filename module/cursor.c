@@ -634,7 +634,8 @@ static void map_wrote(struct vms_cursor *c, const struct vms_piece *piece,
 	if (!step_writes(c))
 		return;
 	for (i = 0; i < piece->nr; i++)
-		step_write(c, piece->va + i * VMS_PAGE_SIZE, 1, 0, READ_ONCE(node->table[index + i]));
+		step_write(c, piece->va + i * VMS_PAGE_SIZE, 1, 0,
+			   READ_ONCE(node->table[index + i]));
 }
 
 static void map_fill(struct vms_cursor *c, const struct vms_map *map,

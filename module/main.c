@@ -21,6 +21,7 @@
 #include "geometry.h"
 #include "memory.h"
 #include "mmu.h"
+#include "mutation.h"
 #include "ops.h"
 #include "program.h"
 #include "resident.h"
@@ -45,7 +46,7 @@ static long ioctl_info(struct vms_store *store, void *arg)
 		.features = (levels == 5 ? VMSPACE_FEATURE_LEVEL5 : 0) |
 			    (boot_cpu_has(X86_FEATURE_PTI) ? VMSPACE_FEATURE_PTI : 0) |
 			    (boot_cpu_has(X86_FEATURE_PCID) ? VMSPACE_FEATURE_PCID : 0) |
-			    (IS_ENABLED(VMS_MUTATIONS) ? VMSPACE_FEATURE_MUTATE : 0),
+			    VMS_FEATURE_MUTATE,
 		.va_end = vms_va_end(levels),
 		.page_sizes = SZ_4K | SZ_2M | (vms_mmu_leaf_level() > 2 ? SZ_1G : 0),
 		.frame_sizes = SZ_4K | SZ_2M,

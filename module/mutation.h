@@ -11,6 +11,7 @@
 
 #include <linux/compiler.h>
 #include <linux/types.h>
+#include <linux/vmspace.h>
 
 /**
  * enum vms_mutation - the mistakes
@@ -55,6 +56,7 @@ enum vms_mutation {
 };
 
 #ifdef VMS_MUTATIONS
+#define VMS_FEATURE_MUTATE	VMSPACE_FEATURE_MUTATE
 extern unsigned int vms_mutation;
 
 /**
@@ -66,6 +68,8 @@ static inline bool vms_mutated(enum vms_mutation m)
 	return READ_ONCE(vms_mutation) == m;
 }
 #else
+#define VMS_FEATURE_MUTATE	0
+
 static inline bool vms_mutated(enum vms_mutation m)
 {
 	return false;

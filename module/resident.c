@@ -400,8 +400,8 @@ static int resident_stay(struct vms_resident *r)
 			if (r->stays || until > entered + STAY_NS)
 				until = entered + STAY_NS;
 		} else if (rt_task(current)) {
-			/* It was raised for what is served now. */
-			break;
+			/* It was raised for what was served. */
+			until = now;
 		} else {
 			cpu_relax();
 		}

@@ -102,8 +102,11 @@ static inline int step_##name##_end(const struct vms_cursor *c, struct vms_ended
 	return ended.result;							\
 }
 STEP_END(map)
+
 STEP_END(unmap)
+
 STEP_END(protect)
+
 #undef STEP_END
 
 /* Whether anyone wants to know of every entry. */

@@ -477,7 +477,8 @@ TRACE_EVENT(access,
 		__entry->done = done;
 		__entry->ended = ended;
 	),
-	TP_printk("space=%d kind=%s va=0x%llx len=%llu value=0x%llx done=%llu ended=%llu", __entry->space,
+	TP_printk("space=%d kind=%s va=0x%llx len=%llu value=0x%llx done=%llu ended=%llu",
+		  __entry->space,
 		  __print_symbolic(__entry->kind, { 0, "load" }, { 1, "store" },
 				   { 2, "copy_from" }, { 3, "copy_to" },
 				   { 4, "program" }),

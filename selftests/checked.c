@@ -52,7 +52,7 @@ static int space_number(int fd, int space)
 }
 
 /* A number that debugfs tells of the check of a space. */
-static long long audit(int fd, int space, const char *name)
+static long long audited(int fd, int space, const char *name)
 {
 	char path[128], line[128];
 	long long value = -1;
@@ -90,8 +90,8 @@ FIXTURE_SETUP(checked)
 
 FIXTURE_TEARDOWN(checked)
 {
-	EXPECT_EQ(0, audit(self->fd, self->space, "violations"));
-	EXPECT_LT(0, audit(self->fd, self->space, "steps"));
+	EXPECT_EQ(0, audited(self->fd, self->space, "violations"));
+	EXPECT_LT(0, audited(self->fd, self->space, "steps"));
 	close(self->fd);
 }
 

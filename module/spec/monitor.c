@@ -10,7 +10,7 @@
 static const unsigned int ult2core[] = { STRICT_CORE };
 
 /* More than any operation needs (S33). */
-#define ENOUGH_TABLES		(1ULL << 20)
+#define ENOUGH_TABLES		BIT_ULL(20)
 
 static u64 read_nothing(void *ctx, u64 table, unsigned int idx)
 {

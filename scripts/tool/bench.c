@@ -96,7 +96,7 @@ static void check_names(int argc, char **argv)
 		for (t = 0; t < NR_TABLES && strcmp(argv[i], tables[t].name); t++)
 			;
 		if (t == NR_TABLES)
-			die(0, "bench: no table \"%s\": there are pages, large, calls, memory, shootdown",
+			die(0, "bench: no table \"%s\": pages, large, calls, memory, shootdown",
 			    argv[i]);
 	}
 }
@@ -111,7 +111,8 @@ int cmd_bench(int argc, char **argv)
 		if (argc < 2)
 			die(0, "bench: --csv needs a file");
 		table_csv(argv[1]);
-		argc -= 2, argv += 2;
+		argc -= 2;
+		argv += 2;
 	}
 	check_names(argc, argv);
 	setup(&b);

@@ -40,6 +40,7 @@ static void check_vmspace(const struct bench *b, enum step step, size_t bytes)
 {
 	const unsigned int write = VMSPACE_PROP_WRITE;
 	struct vmspace_op stat, first, last;
+	const bool wanted = step != UNMAP;
 
 	must(vms_space_stat(b->fd, b->space, &stat), "SPACE_STAT");
 	must(vms_translate(b->fd, b->space, BASE, &first), "TRANSLATE");
@@ -48,9 +49,9 @@ static void check_vmspace(const struct bench *b, enum step step, size_t bytes)
 	    stat.space_stat.deferred)
 		die(0, "after %s %llu pages are mapped, %llu deferred", step_names[step],
 		    stat.space_stat.pages, stat.space_stat.deferred);
-	if (first.query.present != (step != UNMAP) || last.query.present != (step != UNMAP))
+	if (first.query.present != wanted || last.query.present != wanted)
 		die(0, "%s was not done", step_names[step]);
-	if (step != UNMAP && ((first.query.prop & last.query.prop & write) != (step == MAP ? write : 0)))
+	if (wanted && (first.query.prop & last.query.prop & write) != (step == MAP ? write : 0))
 		die(0, "after %s the rights are wrong", step_names[step]);
 }
 
@@ -254,7 +255,9 @@ static void bench_number(const struct bench *b, const struct size *size, unsigne
 	}
 }
 
-static const char *const columns[] = { "vmspace", "Linux", "floor", "xLinux/vms", "xvms/floor", NULL };
+static const char *const columns[] = {
+	"vmspace", "Linux", "floor", "xLinux/vms", "xvms/floor", NULL
+};
 
 void bench_pages(const struct bench *b)
 {

@@ -125,7 +125,8 @@ static double act_linux(const struct bench *b, const struct action *a,
 			unsigned long long *handlers)
 {
 	size_t bytes = a->pages * PAGE;
-	char *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, b->memfd, 0);
+	char *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+			 b->memfd, 0);
 	unsigned int i;
 	double took;
 
@@ -269,7 +270,8 @@ static void bench_remote(const struct bench *b, unsigned int remote)
 			v->nr,
 		};
 
-		table_row(actions[a].name, actions[a].pages, actions[a].pages == 1 ? "page" : "pages",
+		table_row(actions[a].name, actions[a].pages,
+			  actions[a].pages == 1 ? "page" : "pages",
 			  values);
 	}
 }

@@ -81,9 +81,10 @@ static void add_counts(struct space_counts *sum, const struct space_counts *coun
 
 static void tell_counts(const struct space_counts *counts)
 {
-	printf("%llu events, %llu operations, %llu writes to entries, %llu shootdowns with %llu interrupts, %llu of %llu accesses judged\n",
-	       counts->events, counts->operations, counts->writes, counts->shootdowns,
-	       counts->acks, counts->judged, counts->accesses);
+	printf("%llu events, %llu operations, %llu writes to entries, ", counts->events,
+	       counts->operations, counts->writes);
+	printf("%llu shootdowns with %llu interrupts, ", counts->shootdowns, counts->acks);
+	printf("%llu of %llu accesses judged\n", counts->judged, counts->accesses);
 }
 
 /* A space that was checked is gone, or the log ends. */

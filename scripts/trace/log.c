@@ -107,6 +107,9 @@ struct log_pos log_back(const struct log *log, struct log_pos pos)
 	return pos;
 }
 
+/* As perf script tells it, with --show-lost-events. */
+static const char perf_lost[] = "PERF_RECORD_LOST";
+
 /* "CPU:2 [LOST 12 EVENTS]", "CPU:2 [12 EVENTS DROPPED]", also without a number. */
 static bool is_loss(struct text line, unsigned int *cpu)
 {
@@ -206,28 +209,35 @@ static int compare_gaps(const void *a, const void *b)
 	return (x->from > y->from) - (x->from < y->from);
 }
 
+/* Almost all lines are events, and begin with spaces or a name. */
+static int check_line(struct log *log, struct text line, u64 number, bool perf)
+{
+	struct log_gap gap = { .to = line.p - log->text, .line = number };
+	struct text rest = line;
+
+	while (rest.len && *rest.p == ' ') {
+		rest.p++;
+		rest.len--;
+	}
+	if (rest.len && *rest.p == '#')
+		return check_heading(log, line, number);
+	if (!(rest.len && *rest.p == 'C' && is_loss(line, &gap.cpu)) &&
+	    !(perf && memmem(line.p, line.len, perf_lost, strlen(perf_lost)) &&
+	      event_cpu(line, &gap.cpu)))
+		return 0;
+	gap.from = last_of_cpu(log, (struct log_pos) { gap.to, number - 1, 0 }, gap.cpu);
+	return add_gap(log, &gap);
+}
+
 static int find_gaps(struct log *log)
 {
+	bool perf = log->size && memmem(log->text, log->size, perf_lost, strlen(perf_lost));
 	struct log_pos pos = { };
 	struct text line;
 
-	while (log_line(log, &pos, &line)) {
-		struct log_gap gap = { .to = line.p - log->text, .line = pos.number };
-		const char *first = line.p;
-
-		/* Almost all lines are events, and begin with spaces or a name. */
-		while (first < line.p + line.len && *first == ' ')
-			first++;
-		if (first < line.p + line.len && *first == '#' &&
-		    check_heading(log, line, pos.number))
+	while (log_line(log, &pos, &line))
+		if (check_line(log, line, pos.number, perf))
 			return -1;
-		if (first == line.p + line.len || *first != 'C' || !is_loss(line, &gap.cpu))
-			continue;
-		gap.from = last_of_cpu(log, (struct log_pos) { gap.to, pos.number - 1, 0 },
-				       gap.cpu);
-		if (add_gap(log, &gap))
-			return -1;
-	}
 	if (log->nr_gaps)
 		qsort(log->gaps, log->nr_gaps, sizeof(*log->gaps), compare_gaps);
 	return 0;
@@ -254,7 +264,7 @@ int log_open(struct log *log, const char *name)
 		close(fd);
 	if (!ret && log->size >= sizeof(recorded) - 1 &&
 	    !memcmp(log->text, recorded, sizeof(recorded) - 1))
-		ret = complain(log, 0, "not text: give what \"trace-cmd report -t -i FILE\" prints");
+		ret = complain(log, 0, "no text: give what \"trace-cmd report -t -i FILE\" prints");
 	if (!ret)
 		ret = find_gaps(log);
 	if (ret)

@@ -70,8 +70,8 @@ static const char *duration(const struct event *ev, u64 from)
 	return s;
 }
 
-static void __attribute__((format(printf, 3, 4))) tell(const struct event *ev, u64 time,
-							const char *fmt, ...)
+__attribute__((format(printf, 3, 4)))
+static void tell(const struct event *ev, u64 time, const char *fmt, ...)
 {
 	va_list args;
 
@@ -88,7 +88,8 @@ static void __attribute__((format(printf, 3, 4))) tell(const struct event *ev, u
 	putchar('\n');
 }
 
-static void __attribute__((format(printf, 2, 3))) add(struct activity *a, const char *fmt, ...)
+__attribute__((format(printf, 2, 3)))
+static void add(struct activity *a, const char *fmt, ...)
 {
 	va_list args;
 	int n;

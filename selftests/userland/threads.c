@@ -230,7 +230,7 @@ static void *worker_run(void *arg)
 		w->range(w, &start, &end);
 		stub_self.fail_in = w->never_busy || any(w, 20) ? -1 : (int)any(w, 4);
 		c = space_open_cursor(space, start, end, w->never_busy ? 1 : 1 + any(w, 2), true,
-				    nonblock);
+				      nonblock);
 		stub_self.fail_in = -1;
 		do_access(w);
 		if (!IS_ERR(c)) {

@@ -157,7 +157,7 @@ static void read_log(const char *name)
 static int check(const char *checker, int fd)
 {
 	char name[32];
-	char *argv[] = { (char *)checker, name, NULL };
+	char * const argv[] = { (char *)checker, name, NULL };
 	posix_spawn_file_actions_t actions;
 	int status;
 	pid_t pid;
@@ -349,7 +349,7 @@ static int check_broken(const char *checker, size_t at, unsigned int mutation)
 
 static const char *mutation_name(unsigned int mutation)
 {
-	static const char *const names[] = {
+	static const char * const names[] = {
 		[REMOVED - NR_FIELDS] = "removed",
 		[REPEATED - NR_FIELDS] = "repeated",
 		[SWAPPED - NR_FIELDS] = "swapped with the next",
