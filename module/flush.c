@@ -347,7 +347,7 @@ static void shootdown(struct vms_shootdown *s)
 }
 
 /* A shootdown of the CPUs that a gather is for. */
-static void gather_shootdown(const struct vms_gather *g, struct vms_shootdown *s)
+static void gather_shootdown(struct vms_gather *g, struct vms_shootdown *s)
 {
 	switch (g->how) {
 	case VMS_NONE:
@@ -376,7 +376,7 @@ static void gather_shootdown(const struct vms_gather *g, struct vms_shootdown *s
  *
  * Context: as vms_flush().
  */
-void vms_flush_page(struct vms_space *space, const struct vms_gather *g, u64 va)
+void vms_flush_page(struct vms_space *space, struct vms_gather *g, u64 va)
 {
 	struct vms_shootdown s = {
 		.space = space,

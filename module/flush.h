@@ -112,7 +112,7 @@ bool vms_gather_room(struct vms_gather *g);
 void vms_gather_leaf(struct vms_gather *g, u64 entry, unsigned int level);
 void vms_gather_table(struct vms_gather *g, struct vms_node *node, u64 pages);
 void vms_gather_va(struct vms_gather *g, u64 va);
-void vms_flush_page(struct vms_space *space, const struct vms_gather *g, u64 va);
+void vms_flush_page(struct vms_space *space, struct vms_gather *g, u64 va);
 void vms_flush(struct vms_space *space, struct vms_gather *g, struct vms_flushed *flushed);
 
 void vms_quarantine_init(struct vms_quarantine *q);

@@ -101,6 +101,7 @@ static inline int step_##name##_end(const struct vms_cursor *c, struct vms_ended
 	}									\
 	return ended.result;							\
 }
+
 STEP_END(map)
 
 STEP_END(unmap)

@@ -667,12 +667,6 @@ static const char *check_end(const struct spec_monitor *mon, const struct spec_m
 	return op->bytes == pages * SPEC_PAGE_SIZE ? NULL : "pages_are_counted";
 }
 
-static bool maps_nothing_in(const struct spec_monitor *mon, struct spec_region range, u64 len)
-{
-	range.size = len;
-	return !spec_map_overlaps(&mon->machine.hw.pt, range);
-}
-
 static const char *strict_end(struct spec_monitor *mon, const struct spec_monitor_op *op, int error)
 {
 	const char *rule = spec_order_end(&op->order, !error && op->order.writes);
@@ -721,8 +715,6 @@ const char *spec_monitor_end(struct spec_monitor *mon, u64 id, u64 va, u64 pages
 		return rule;
 	range = (struct spec_region) { op->range.base, va - op->range.base };
 	rule = check_end(mon, op, range, pages);
-	if (!rule && error == -EEXIST && maps_nothing_in(mon, op->range, op->args.len))
-		rule = "S59_no_spurious_error";
 	if (!rule && is_strict(mon))
 		rule = strict_end(mon, op, error);
 	op->executing = false;
