@@ -1331,10 +1331,10 @@ static const char * const trace_steps[] = {
 	"initiate_shootdown", "ack_shootdown_ipi", "end_shootdown", "release",
 };
 
-/* With one clock for all CPUs, by which the trace is then sorted. */
+/* The trace is sorted by its clock: one that only counts is in order on all CPUs. */
 static int trace_switch(const char *on)
 {
-	int ret = vms_write_text(TRACING "trace_clock", *on == '1' ? "global" : "local");
+	int ret = vms_write_text(TRACING "trace_clock", *on == '1' ? "counter" : "local");
 	char path[128];
 	unsigned int i;
 
