@@ -25,6 +25,7 @@ enum object {
 	ACTIVE,		/* a space that is active on CPU 0, no more */
 	MEMORY,
 	CURSOR,		/* at BASE, which is empty; the next page is mapped */
+	LAB_CURSOR,	/* of a LAB space */
 	READER,
 	WRITER,
 	NR_OBJECTS,
@@ -116,6 +117,14 @@ static const struct operation operations[] = {
 	    .protect_range = { .len = 2 * PAGE, .clear = VMSPACE_PROP_WRITE } } },
 	{ "ENUMERATE", "vviiiiooi...", CURSOR, VMSPACE_DEFER,
 	  { .opcode = VMSPACE_OP_ENUMERATE, .enumerate.count = 1 } },
+	{ "RUN", "iiiio.......", SPACE, 0,
+	  { .opcode = VMSPACE_OP_RUN, .run = { .count = 1, .timeout_us = 10000 } } },
+	{ "SET_TARGETS", "iiii........", LAB_CURSOR, 0,
+	  { .opcode = VMSPACE_OP_SET_TARGETS, .targets.len = 8 } },
+	{ "SHOOTDOWN_STAT", "i.oooooooooo", SPACE, 0,
+	  { .opcode = VMSPACE_OP_SHOOTDOWN_STAT } },
+	{ "HISTOGRAM", "iiiiiioooo..", SPACE, 0,
+	  { .opcode = VMSPACE_OP_HISTOGRAM, .histogram.count = VMSPACE_BUCKETS } },
 };
 
 #define NR_OPERATIONS	ARRAY_SIZE(operations)
@@ -146,6 +155,7 @@ struct world {
 static bool world_make(struct world *w, unsigned int skip)
 {
 	int *ids = w->ids;
+	int lab;
 
 	ids[NOTHING] = 0;
 	w->buffer = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
@@ -166,6 +176,10 @@ static bool world_make(struct world *w, unsigned int skip)
 	    vms_activate(w->fd, ids[SPACE], 0, 0) ||
 	    vms_activate(w->fd, ids[ACTIVE], 0, 0))
 		return false;
+	lab = vms_new_lab(w->fd);
+	ids[LAB_CURSOR] = vms_open_cursor_mut(w->fd, lab, BASE, BASE + 4 * PAGE);
+	if (ids[LAB_CURSOR] < 0)
+		return false;
 	ids[READER] = vms_new_reader(w->fd, ids[SPACE], 0, BASE + PAGE, PAGE);
 	ids[WRITER] = vms_new_writer(w->fd, ids[SPACE], 0, BASE + PAGE, PAGE);
 	return ids[READER] > 0 && ids[WRITER] > 0;
@@ -175,6 +189,17 @@ static void world_destroy(struct world *w)
 {
 	munmap(w->buffer, 2 * PAGE);
 	close(w->fd);
+}
+
+/* An access program that does nothing. */
+static struct vmspace_program *make_program(const struct world *w)
+{
+	struct vmspace_insn *insn = (void *)(w->buffer + PAGE);
+	struct vmspace_program *program = (void *)w->buffer;
+
+	*insn = (struct vmspace_insn) { .opcode = VMSPACE_INSN_FENCE };
+	*program = (struct vmspace_program) { .count = 1, .insns = (uintptr_t)insn };
+	return program;
 }
 
 /* An input that the operation accepts in a fresh world. */
@@ -195,6 +220,15 @@ static void make_valid(const struct world *w, const struct operation *o, struct 
 	case VMSPACE_OP_READ:
 	case VMSPACE_OP_WRITE:
 		op->io.addr = (uintptr_t)w->buffer;
+		break;
+	case VMSPACE_OP_RUN:
+		op->run.addr = (uintptr_t)make_program(w);
+		break;
+	case VMSPACE_OP_SET_TARGETS:
+		op->targets.addr = (uintptr_t)w->buffer;
+		break;
+	case VMSPACE_OP_HISTOGRAM:
+		op->histogram.addr = (uintptr_t)w->buffer;
 		break;
 	}
 }
@@ -384,9 +418,7 @@ TEST_F(op, opcode__unknown)
 	unsigned int i;
 
 	for (i = 0; i < 64; i++) {
-		/* Those at the end: see programs.c, shootdown.c and lab.c. */
-		if (find_operation(i) ||
-		    (i >= VMSPACE_OP_RUN && i <= VMSPACE_OP_HISTOGRAM))
+		if (find_operation(i))
 			continue;
 		op = (struct vmspace_op) { .opcode = i };
 		EXPECT_EQ(-EOPNOTSUPP, vms_op(self->world.fd, &op))
@@ -448,7 +480,8 @@ TEST_F(op, id__of_nothing)
 
 static bool same_kind(enum object a, enum object b)
 {
-	return a == b || (a >= SPACE && a <= ACTIVE && b >= SPACE && b <= ACTIVE);
+	return a == b || (a >= SPACE && a <= ACTIVE && b >= SPACE && b <= ACTIVE) ||
+	       (a >= CURSOR && a <= LAB_CURSOR && b >= CURSOR && b <= LAB_CURSOR);
 }
 
 TEST_F(op, id__of_another_kind)
@@ -615,6 +648,11 @@ TEST_F(op, results__zero_for_a_bad_argument)
 		{ .opcode = VMSPACE_OP_WRITE, .io.len = ~0ULL },
 		{ .opcode = VMSPACE_OP_TRANSLATE, .query.va = ~0ULL },
 		{ .opcode = VMSPACE_OP_CPU_STAT, .cpu_stat.cpu = ~0U },
+		{ .opcode = VMSPACE_OP_RUN, .run = { .addr = 16, .count = 1, .timeout_us = 1 } },
+		{ .opcode = VMSPACE_OP_RUN, .run.count = 1 },
+		{ .opcode = VMSPACE_OP_SHOOTDOWN_STAT, .shootdown_stat.cpu = ~0U },
+		{ .opcode = VMSPACE_OP_HISTOGRAM, .histogram.time = VMSPACE_TIMES },
+		{ .opcode = VMSPACE_OP_HISTOGRAM, .histogram = { .addr = 16, .count = 1 } },
 	};
 	const struct operation *o;
 	struct vmspace_op op;
@@ -1365,6 +1403,9 @@ TEST_F(device, info__parameters)
 	EXPECT_EQ(read_number(path), (long)self->info.flush_ceiling);
 	snprintf(path, sizeof(path), "%s/max_deferred", folder);
 	EXPECT_EQ(read_number(path), (long)self->info.max_deferred);
+	snprintf(path, sizeof(path), "%s/max_run_us", folder);
+	EXPECT_EQ(read_number(path), (long)self->info.max_run_us);
+	EXPECT_LE(64, self->info.max_insns);
 }
 
 TEST_F(device, info__cpus)
