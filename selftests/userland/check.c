@@ -368,6 +368,16 @@ static u64 look_up(const struct vms_space *space, u64 va, unsigned int to, unsig
 	}
 }
 
+/* The entry that decides on an address. */
+u64 *live_entry(const struct vms_space *space, u64 va)
+{
+	unsigned int level;
+	u64 *table;
+
+	look_up(space, va, 1, &level, &table);
+	return &table[va / span_of(level) % 512];
+}
+
 static void check_translation(const struct world *w, unsigned int cpu, const struct translation *t)
 {
 	unsigned int level;

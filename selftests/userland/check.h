@@ -24,6 +24,7 @@ extern char check_context[256];
 	} while (0)
 
 void view_of(const struct vms_space *space, struct model *view);
+u64 *live_entry(const struct vms_space *space, u64 va);
 
 void check_mapping(const struct world *w, const struct model *view);
 void check_view(const struct world *w, const struct model *view);

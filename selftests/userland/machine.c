@@ -432,8 +432,8 @@ static void structure_fill(struct cpu *c, u64 va, u64 size, unsigned int level, 
 	};
 }
 
-/* Walk, set A and D, and cache what was found. False: it faults. */
-static bool walk(struct cpu *c, u64 va, bool store)
+/* Walk, set A and D, and cache what was found. The entry; NULL: it faults. */
+static u64 *walk(struct cpu *c, u64 va, bool store)
 {
 	unsigned int level;
 	u64 *table = walk_from(c, va, &level);
@@ -444,7 +444,7 @@ static bool walk(struct cpu *c, u64 va, bool store)
 		u64 new, e = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
 
 		if (!(e & PTE_P))
-			return false;
+			return NULL;
 		if (level > 1 && !(e & PTE_PS)) {
 			table = (u64 *)(unsigned long)(e & PTE_PA);
 			level--;
@@ -452,13 +452,13 @@ static bool walk(struct cpu *c, u64 va, bool store)
 			continue;
 		}
 		if (store && !(e & PTE_W))
-			return false;
+			return NULL;
 		new = e | PTE_A | (store ? PTE_D : 0);
 		if (!__atomic_compare_exchange_n(slot, &e, new, false, __ATOMIC_ACQ_REL,
 						 __ATOMIC_RELAXED))
 			continue;
 		tlb_fill(c, va, size, new);
-		return true;
+		return slot;
 	}
 }
 
@@ -481,8 +481,8 @@ void cpu_access(unsigned int cpu, u64 va, bool store, struct access *access)
 		t = NULL;
 	}
 	if (!t) {
-		access->walked = true;
-		access->fault = !walk(c, va, store);
+		access->slot = walk(c, va, store);
+		access->fault = !access->slot;
 		t = access->fault ? NULL : tlb_find(c, va);
 	}
 	if (t) {

@@ -101,12 +101,12 @@ extern struct cpu cpus[STUB_CPUS];
 /**
  * struct access - one load or store
  * @fault:	it faulted
- * @walked:	it was not served from the TLB, so that A, or D, was set
+ * @slot:	the entry in which A, or D, was set; NULL if the TLB served it, or at a fault
  * @pa:		what was accessed
  */
 struct access {
 	bool fault;
-	bool walked;
+	u64 *slot;
 	u64 pa;
 };
 

@@ -3,7 +3,6 @@
  * Random operations against the model, over both depths of paging. SEED and
  * STEPS in the environment choose others.
  */
-#include <time.h>
 #include "check.h"
 #include "tap.h"
 
@@ -50,7 +49,7 @@ static void run(u64 seed, unsigned long steps, unsigned int levels, unsigned int
 
 int main(void)
 {
-	u64 seed = number("SEED", time(NULL));
+	u64 seed = number("SEED", 1);
 	unsigned long steps = number("STEPS", 40000);
 
 	stub_thread_start();

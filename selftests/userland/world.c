@@ -688,7 +688,8 @@ static void step_access(struct world *w, struct choice *ch)
 				CHECK("access", access.pa == r->pa + (va - r->start), "%llx: %llx",
 				      va, access.pa);
 		}
-		if (access.fault || !access.walked || fault)
+		/* Until it is flushed, a walk may end in a table that is detached. */
+		if (!access.slot || access.slot != live_entry(w->space, va))
 			continue;
 		model_leaf(r, va, &leaf);
 		model_change(&w->model, leaf.start, leaf.end, 0, VMSPACE_PROP_ACCESSED |
