@@ -13,7 +13,7 @@ MAKEFLAGS += --no-print-directory
 running := /lib/modules/$(shell uname -r)/build
 KDIR ?= $(if $(wildcard $(running)/Makefile),$(running),$(shell scripts/kernel path headers))
 
-# What the virtual machine runs: 6.1 or debug.
+# What the virtual machine runs: 6.1, 6.12, 7.2 or debug.
 KERNEL ?= 6.1
 
 ifeq ($(origin CC),default)
@@ -32,8 +32,11 @@ TRACE_CFLAGS := -D_GNU_SOURCE -Wno-unused-parameter
 
 all: module
 
+# With LLVM=1 by clang, whatever the kernel was built by.
 module modules:
-	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+	$(MAKE) -C $(KDIR) M=$(CURDIR) $(clang) modules
+
+clang = $(if $(LLVM),$(or $(shell scripts/clang $(LLVM) $(KDIR)),$(error cannot build with clang)))
 
 modules_install:
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
@@ -75,7 +78,12 @@ bench: packages-build packages-vm vm-module tools
 	@scripts/bench --kernel $(KERNEL) $(TABLES)
 
 check:
-	@scripts/check
+	@scripts/check --kernel $(KERNEL)
+
+# All that there is, on every kernel; the debug kernel has its own.
+check-all:
+	@scripts/check $(patsubst %,--kernel %,$(shell scripts/kernel list)) \
+		style userland kselftest clang dkms bochs
 
 check-style:
 	@scripts/check style
@@ -85,7 +93,7 @@ check-userland:
 
 # One program: make check-kselftest TESTS=name
 check-kselftest:
-	@scripts/check $(TESTS:%=--test %) kselftest
+	@scripts/check --kernel $(KERNEL) $(TESTS:%=--test %) kselftest
 
 check-debug:
 	@scripts/check --kernel debug $(TESTS:%=--test %) kselftest
@@ -97,6 +105,15 @@ check-mutations:
 check-trace:
 	@scripts/check $(TESTS:%=--test %) trace
 
+check-clang:
+	@scripts/check clang
+
+check-dkms:
+	@scripts/check dkms
+
+check-bochs:
+	@scripts/check $(TESTS:%=--test %) bochs
+
 debug-kernel:
 	@scripts/debug-kernel build
 
@@ -106,6 +123,13 @@ shell: packages-build packages-vm vm-module
 ifneq ($(TOOL_SOURCES),)
 shell: tools
 endif
+
+# For this machine and its kernels; need to be root.
+dkms-install:
+	@scripts/dkms install
+
+dkms-remove:
+	@scripts/dkms remove
 
 packages-%:
 	@scripts/packages $*
@@ -125,7 +149,9 @@ help:
 	@echo
 	@echo 'To build:'
 	@echo '  make                  vmspace.ko, in KDIR=$(if $(wildcard $(running)/Makefile),$(running),the headers of the virtual machine)'
+	@echo '  make LLVM=1           the same by clang'
 	@echo '  make modules_install  install it for the running kernel'
+	@echo '  make dkms-install     install it for all kernels of this machine [dkms-remove]'
 	@echo '  make tools            the command-line tools, build/vmspace and vmspace-tracecheck'
 	@echo '  make selftests        the test programs, build/selftests'
 	@echo '  make vm-module        the module for the virtual machine, build/vm-KERNEL'
@@ -140,10 +166,15 @@ help:
 	@echo '  make check-mutations  that the tests notice mistakes of the module'
 	@echo '  make check-trace      the trace checker [TESTS="name ..."]'
 	@echo '  make bench            measurements, in the virtual machine [TABLES="name ..."]'
+	@echo '  make check-clang      the module as clang builds it'
+	@echo '  make check-dkms       install and remove it with DKMS, out of the way'
+	@echo '  make check-bochs      tests of the MMU in another emulator'
+	@echo '  make check-all        all of these on each kernel, and a table (an hour)'
 	@echo '  make shell            a shell in the virtual machine'
 	@echo
-	@echo 'KERNEL=debug runs demo, bench and shell in the debug kernel.'
+	@echo 'KERNEL=6.12, 7.2 or debug makes demo, check, bench and shell run that kernel.'
 
 .PHONY: all module modules modules_install vm-module tools selftests demo bench \
-	check check-style check-userland check-kselftest check-debug check-mutations \
-	check-trace tracecheck-tests debug-kernel shell clean help
+	check check-all check-style check-userland check-kselftest check-debug \
+	check-mutations check-trace check-clang check-dkms check-bochs tracecheck-tests \
+	dkms-install dkms-remove debug-kernel shell clean help

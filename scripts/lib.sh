@@ -19,9 +19,10 @@ cache=${VMSPACE_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/vmspace}
 # Called by make, these scripts still run make as if they were called by hand.
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
 
-# The kernel that the virtual machine runs unless told otherwise.
+# The kernels that the module is for, and the one that the virtual machine runs
+# unless told otherwise.
 # shellcheck disable=SC2034
-default_kernel=6.1
+kernels=(6.1 6.12 7.2) default_kernel=6.1
 
 # Progress and errors go to stderr: stdout belongs to a script's result.
 say()

@@ -297,7 +297,7 @@ static bool all_read(__u64 va, __u64 value)
 	return ok;
 }
 
-/* Two pages that take turns at one address: each holds its own number. */
+/* Two pages that take turns at one address: each holds its own number, from 1. */
 static int turn_pages(void)
 {
 	__u64 offset, *map;
@@ -307,8 +307,8 @@ static int turn_pages(void)
 	map = mmap(NULL, 2 * PAGE, PROT_WRITE, MAP_SHARED, demo.fd, offset);
 	if (map == MAP_FAILED)
 		die(-errno, "mmap of a memory object");
-	map[0] = 0;
-	map[PAGE / 8] = 1;
+	map[0] = 1;
+	map[PAGE / 8] = 2;
 	munmap(map, 2 * PAGE);
 	return memory;
 }
@@ -336,7 +336,7 @@ static void stale(int cursor)
 	must(vms_flush_sync(demo.fd, cursor, &op), "FLUSH_SYNC");
 	say("flush", "FLUSH_SYNC: %llu CPUs interrupted, %llu interrupts counted, all acknowledged",
 	    op.flush.cpus, (interrupts() - before));
-	say("", "now %s", expect(all_read(va, index), "every CPU reads the new page",
+	say("", "now %s", expect(all_read(va, index + 1), "every CPU reads the new page",
 				 "a CPU STILL READS THE OLD PAGE"));
 	must(vms_drop_memory(demo.fd, memory), "DROP_MEMORY");
 }
