@@ -203,10 +203,11 @@ static const char * const time_names[VMSPACE_TIMES] = {
 
 static void times_print(struct seq_file *s, unsigned int cpu, const struct vms_histogram *h)
 {
+	u64 total = READ_ONCE(h->total);
 	unsigned int i;
 
-	seq_printf(s, "  cpu %u: %llu times, longest %llu ns\n", cpu, READ_ONCE(h->total),
-		   READ_ONCE(h->max));
+	seq_printf(s, "  cpu %u: %llu times, mean %llu ns, longest %llu ns\n", cpu, total,
+		   div64_u64(READ_ONCE(h->sum), total), READ_ONCE(h->max));
 	for (i = 0; i < VMSPACE_BUCKETS; i++)
 		if (READ_ONCE(h->buckets[i]))
 			seq_printf(s, "    >= %10llu ns %10llu\n", i ? 1ULL << i : 0,

@@ -868,6 +868,7 @@ static int op_histogram(struct vms_store *store, struct vmspace_op *op)
 		return ret;
 	op->histogram.total = h.total;
 	op->histogram.max = h.max;
+	op->histogram.sum = h.sum;
 	return 0;
 }
 
@@ -1068,7 +1069,6 @@ static const struct vms_op_desc op_descs[] = {
 		.execute = op_histogram,
 		.in = WORDS(histogram.cpu) | WORDS(histogram.time) |
 		      WORDS(histogram.addr) | WORDS(histogram.count),
-		.pad = WORDS(histogram.pad),
 	},
 };
 

@@ -25,11 +25,13 @@ struct vms_frames;
  * struct vms_histogram - how often something took how long
  * @total:	times counted
  * @max:	the longest, in ns
+ * @sum:	of them all, in ns
  * @buckets:	see VMSPACE_BUCKETS
  */
 struct vms_histogram {
 	u64 total;
 	u64 max;
+	u64 sum;
 	u64 buckets[VMSPACE_BUCKETS];
 };
 
@@ -44,6 +46,7 @@ static inline void vms_histogram_add(struct vms_histogram *h, u64 ns)
 {
 	h->total++;
 	h->max = max(h->max, ns);
+	h->sum += ns;
 	h->buckets[min_t(unsigned int, ilog2(ns | 1), VMSPACE_BUCKETS - 1)]++;
 }
 

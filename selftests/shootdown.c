@@ -1683,6 +1683,7 @@ TEST_F(shootdown, histogram__refused)
 	EXPECT_EQ(-EFAULT, vms_histogram(self->fd, self->space, 0, 0, BAD, 1, &op));
 	EXPECT_EQ(0, op.histogram.total);
 	EXPECT_EQ(0, op.histogram.max);
+	EXPECT_EQ(0, op.histogram.sum);
 }
 
 /* What there is room for, and not a byte more. */
@@ -1708,7 +1709,7 @@ TEST_F(shootdown, histogram__writes_as_much_as_there_is_room)
 static __u64 times_counted(struct __test_metadata *_metadata, struct _test_data_shootdown *self,
 			   unsigned int i, unsigned int time)
 {
-	__u64 buckets[VMSPACE_BUCKETS], sum = 0;
+	__u64 buckets[VMSPACE_BUCKETS], sum = 0, least = 0;
 	unsigned int bucket, last = 0;
 	struct vmspace_op op;
 
@@ -1716,10 +1717,13 @@ static __u64 times_counted(struct __test_metadata *_metadata, struct _test_data_
 				   VMSPACE_BUCKETS, &op));
 	for (bucket = 0; bucket < VMSPACE_BUCKETS; bucket++) {
 		sum += buckets[bucket];
+		least += bucket ? buckets[bucket] << bucket : 0;
 		if (buckets[bucket])
 			last = bucket;
 	}
 	EXPECT_EQ(op.histogram.total, sum);
+	EXPECT_GE(op.histogram.sum, least);
+	EXPECT_LE(op.histogram.sum, sum * op.histogram.max);
 	if (sum && last < VMSPACE_BUCKETS - 1) {
 		EXPECT_LT(op.histogram.max, 2ULL << last);
 		EXPECT_GE(op.histogram.max, last ? 1ULL << last : 0);

@@ -123,7 +123,7 @@ static const struct operation operations[] = {
 	  { .opcode = VMSPACE_OP_SET_TARGETS, .targets.len = 8 } },
 	{ "SHOOTDOWN_STAT", "i.oooooooooo", SPACE, 0,
 	  { .opcode = VMSPACE_OP_SHOOTDOWN_STAT } },
-	{ "HISTOGRAM", "iiiiiioooo..", SPACE, 0,
+	{ "HISTOGRAM", "iiiiiioooooo", SPACE, 0,
 	  { .opcode = VMSPACE_OP_HISTOGRAM, .histogram.count = VMSPACE_BUCKETS } },
 };
 

@@ -84,9 +84,9 @@ static void print_value(const char *column, double value)
 	if (isnan(value))
 		printf(" %10s", "-");
 	else if (is_ratio(column))
-		printf(" %9.1fx", value);
+		printf(" %9.*fx", value < 10 ? 2 : 1, value);
 	else
-		printf(" %10.*f", value < 100 ? 1 : 0, value);
+		printf(" %10.*f", value < 100 && value != trunc(value) ? 1 : 0, value);
 }
 
 void table_row(const char *operation, unsigned int count, const char *unit, const double *values)

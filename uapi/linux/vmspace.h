@@ -582,7 +582,7 @@ struct vmspace_op {
 			__aligned_u64	count;		/* room there, at most VMSPACE_BUCKETS */
 			__aligned_u64	total;		/* out: times counted */
 			__aligned_u64	max;		/* out: the longest, in ns */
-			__aligned_u64	pad;
+			__aligned_u64	sum;		/* out: of them all, in ns */
 		} histogram;
 
 		__aligned_u64	words[6];
