@@ -185,12 +185,16 @@ static void cursor_settle(struct vms_cursor *c)
 	}
 }
 
-static void cursor_make_room(struct vms_cursor *c)
+/* For how many small leaves there is room then: one at least. */
+static unsigned int cursor_make_room(struct vms_cursor *c)
 {
+	unsigned int room = vms_gather_room(&c->gather);
 	struct vms_flushed flushed;
 
-	if (!vms_gather_room(&c->gather))
-		cursor_flush(c, &flushed);
+	if (room)
+		return room;
+	cursor_flush(c, &flushed);
+	return vms_gather_room(&c->gather);
 }
 
 /**
@@ -741,33 +745,36 @@ struct vms_unmap {
 	u64 pages;
 };
 
-static void unmap_leaf(struct vms_unmap *u, struct vms_node *node, unsigned int index, u64 va)
+/* With room for it in the gather. Inline, as most often the level is a constant. */
+static __always_inline void unmap_leaf(struct vms_unmap *u, struct vms_node *node,
+				       unsigned int level, unsigned int index, u64 va)
 {
 	struct vms_cursor *c = u->c;
-	u64 old;
+	u64 old = xchg(&node->table[index], 0);
 
-	cursor_make_room(c);
-	old = xchg(&node->table[index], 0);
-	step_write(c, va, node->level, old, 0);
+	step_write(c, va, level, old, 0);
 	node->count--;
-	vms_gather_leaf(&c->gather, old, node->level);
+	vms_gather_leaf(&c->gather, old, level);
 	if (vms_entry_present(old) && !c->gather.full)
 		vms_gather_va(&c->gather, va);
-	u->pages += vms_level_size(node->level) >> VMS_PAGE_SHIFT;
+	u->pages += vms_level_size(level) >> VMS_PAGE_SHIFT;
 }
 
 /* The small leaves of one table, as far as the range goes. */
 static int unmap_small(struct vms_unmap *u, struct vms_node *node)
 {
 	struct vms_cursor *c = u->c;
-	u64 *slots = node->table;
+	unsigned int i, room = 0;
 
 	cond_resched();
-	for (unsigned int i = vms_index(c->va, 1); i < VMS_ENTRIES && c->va < u->end; i++) {
-		if (!vms_entry_empty(READ_ONCE(slots[i]))) {
+	for (i = vms_index(c->va, 1); i < VMS_ENTRIES && c->va < u->end; i++) {
+		if (!vms_entry_empty(READ_ONCE(node->table[i]))) {
 			if (fatal_signal_pending(current))
 				return -EINTR;
-			unmap_leaf(u, node, i, c->va);
+			if (!room)
+				room = cursor_make_room(c);
+			room--;
+			unmap_leaf(u, node, 1, i, c->va);
 		}
 		c->va += VMS_PAGE_SIZE;
 	}
@@ -809,7 +816,8 @@ static int unmap_node(struct vms_unmap *u, struct vms_node *node)
 		cond_resched();
 		if (!vms_entry_table(e, node->level)) {
 			/* No leaf straddles an end of the range any more. */
-			unmap_leaf(u, node, i, start);
+			cursor_make_room(c);
+			unmap_leaf(u, node, node->level, i, start);
 		} else if (c->va == start && end <= u->end) {
 			unmap_table(u, vms_node_of(e));
 		} else {

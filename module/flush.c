@@ -71,6 +71,9 @@ static void gather_empty(struct vms_gather *g)
 	g->held = false;
 	g->fresh = false;
 	g->nr_leaves = 0;
+	g->nr = &g->nr_leaves;
+	g->to = g->leaves;
+	g->room = VMS_INLINE;
 	g->pages = 0;
 	INIT_LIST_HEAD(&g->tables);
 	INIT_LIST_HEAD(&g->batches);
@@ -86,52 +89,37 @@ void vms_gather_init(struct vms_gather *g)
 	g->how = VMS_NOW;
 }
 
-/**
- * vms_gather_room - make room for one more leaf, before it is removed
- * @g: the gather
- *
- * Context: may sleep.
- *
- * Return: false if there is none, or too much is held back already: flush
- * first, which always makes room.
- */
-bool vms_gather_room(struct vms_gather *g)
+/* A page more, for leaves. */
+static bool gather_extend(struct vms_gather *g)
 {
-	struct vms_batch *batch;
+	struct vms_batch *batch = kmalloc(sizeof(*batch), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 
-	if (g->pages >= vms_max_deferred && g->pages)
-		return false;
-	if (g->nr_leaves < VMS_INLINE)
-		return true;
-	batch = list_first_entry_or_null(&g->batches, struct vms_batch, link);
-	if (batch && batch->nr < ARRAY_SIZE(batch->leaves))
-		return true;
-	batch = kmalloc(sizeof(*batch), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!batch)
 		return false;
 	batch->nr = 0;
 	list_add(&batch->link, &g->batches);
+	g->nr = &batch->nr;
+	g->to = batch->leaves;
+	g->room = ARRAY_SIZE(batch->leaves);
 	return true;
 }
 
 /**
- * vms_gather_leaf - hold back the frame of a removed leaf
- * @g:		a gather with room
- * @entry:	the leaf or held entry as it was
- * @level:	its level
+ * vms_gather_room - make room for a leaf, before it is removed
+ * @g: the gather
+ *
+ * Context: may sleep.
+ *
+ * Return: for how many small ones there is room; 0 if there is none, or too much
+ * is held back already: flush first, which always makes room.
  */
-void vms_gather_leaf(struct vms_gather *g, u64 entry, unsigned int level)
+unsigned int vms_gather_room(struct vms_gather *g)
 {
-	if (g->nr_leaves < VMS_INLINE) {
-		g->leaves[g->nr_leaves++] = entry;
-	} else {
-		struct vms_batch *batch = list_first_entry(&g->batches, struct vms_batch, link);
+	u64 most = g->pages < vms_max_deferred ? vms_max_deferred - g->pages : !g->pages;
 
-		batch->leaves[batch->nr++] = entry;
-	}
-	g->held |= !vms_entry_present(entry);
-	g->pages += vms_level_size(level) >> VMS_PAGE_SHIFT;
-	g->fresh = true;
+	if (most && !g->room && !gather_extend(g))
+		return 0;
+	return min_t(u64, g->room, most);
 }
 
 /**

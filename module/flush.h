@@ -8,6 +8,8 @@
 #include <linux/cpumask.h>
 #include <linux/list.h>
 #include <linux/types.h>
+#include "entry.h"
+#include "geometry.h"
 
 struct vms_node;
 struct vms_space;
@@ -46,6 +48,9 @@ static inline bool vms_how_lab(enum vms_how how)
  * @how:	the way that it shall be flushed
  * @op:		number of the cursor whose it is, in traces
  * @nr_leaves:	leaves in @leaves
+ * @nr:		of leaves where the next one goes: @nr_leaves, or a batch's
+ * @to:		where it goes
+ * @room:	how many there is room for there
  * @pages:	4 KiB pages held back
  * @tables:	struct vms_node, each with all that was below it
  * @batches:	struct vms_batch, the one with room first
@@ -61,6 +66,9 @@ struct vms_gather {
 	enum vms_how how;
 	u64 op;
 	unsigned int nr_leaves;
+	unsigned int *nr;
+	u64 *to;
+	unsigned int room;
 	u64 pages;
 	struct list_head tables;
 	struct list_head batches;
@@ -107,9 +115,24 @@ struct vms_quarantine {
 extern unsigned int vms_flush_ceiling;
 extern unsigned int vms_max_deferred;
 
+/**
+ * vms_gather_leaf - hold back the frame of a removed leaf
+ * @g:		a gather with room
+ * @entry:	the leaf or held entry as it was
+ * @level:	its level
+ */
+static inline void vms_gather_leaf(struct vms_gather *g, u64 entry, unsigned int level)
+{
+	*g->to++ = entry;
+	++*g->nr;
+	g->room--;
+	g->held |= !vms_entry_present(entry);
+	g->pages += vms_level_size(level) >> VMS_PAGE_SHIFT;
+	g->fresh = true;
+}
+
 void vms_gather_init(struct vms_gather *g);
-bool vms_gather_room(struct vms_gather *g);
-void vms_gather_leaf(struct vms_gather *g, u64 entry, unsigned int level);
+unsigned int vms_gather_room(struct vms_gather *g);
 void vms_gather_table(struct vms_gather *g, struct vms_node *node, u64 pages);
 void vms_gather_va(struct vms_gather *g, u64 va);
 void vms_flush_page(struct vms_space *space, struct vms_gather *g, u64 va);
