@@ -338,6 +338,8 @@ void bench_shootdown(const struct bench *b)
 	};
 	unsigned int remote;
 
+	if (b->info.nr_cpus < 2)
+		return;
 	table_begin("shootdown", "one call, with other CPUs inside: ns per call", columns);
 	for (remote = 1; remote < b->info.nr_cpus && remote <= MAX_REMOTE; remote++)
 		bench_remote(b, remote);
