@@ -25,24 +25,24 @@ static const char * const size_names[] = { "", "4K", "2M", "1G", "512G", "256T" 
 static const char * const cache_names[] = { "wb", "wc", "uc" };
 
 /**
- * struct vms_run - leaves in a row that differ only in their frames
+ * struct vms_leaves - leaves in a row that differ only in their frames
  * @m:		the first of them, with the end of the last
  * @nr:		how many
  * @scattered:	their frames are not in a row
  */
-struct vms_run {
+struct vms_leaves {
 	struct vms_mapping m;
 	unsigned int nr;
 	bool scattered;
 };
 
-static bool run_continues(const struct vms_run *run, const struct vms_mapping *m)
+static bool run_continues(const struct vms_leaves *run, const struct vms_mapping *m)
 {
 	return run->nr && run->m.level == m->level && run->m.end == m->start &&
 	       !((run->m.entry ^ m->entry) & ~VMS_ADDRESS_MASK);
 }
 
-static void run_print(struct seq_file *s, struct vms_run *run)
+static void run_print(struct seq_file *s, struct vms_leaves *run)
 {
 	u64 e = run->m.entry;
 	u32 prop = vms_entry_prop(e);
@@ -90,7 +90,7 @@ static void dump_walk(struct seq_file *s, struct vms_pt *pt, vms_dump_fn fn, voi
 
 static void table_mapping(struct seq_file *s, const struct vms_walk *w, void *arg)
 {
-	struct vms_run *run = arg;
+	struct vms_leaves *run = arg;
 	struct vms_mapping m;
 
 	vms_walk_mapping(w, &m);
@@ -103,13 +103,13 @@ static void table_mapping(struct seq_file *s, const struct vms_walk *w, void *ar
 		return;
 	}
 	run_print(s, run);
-	*run = (struct vms_run) { .m = m, .nr = 1 };
+	*run = (struct vms_leaves) { .m = m, .nr = 1 };
 }
 
 static int table_show(struct seq_file *s, void *unused)
 {
 	struct vms_space *space = s->private;
-	struct vms_run run = {};
+	struct vms_leaves run = {};
 
 	seq_printf(s, "space %d: %u levels, %ld table pages, %llu pages mapped\n", space->number,
 		   space->pt.levels, atomic_long_read(&space->pt.tables),

@@ -36,14 +36,6 @@ FIXTURE_VARIANT_ADD(checked, strict) { .flags = VMSPACE_STRICT };
 FIXTURE_VARIANT_ADD(checked, both) { .flags = VMSPACE_CHECKED | VMSPACE_STRICT };
 FIXTURE_VARIANT_ADD(checked, lab) { .flags = VMSPACE_CHECKED | VMSPACE_LAB };
 
-static int new_space(int fd, unsigned int flags)
-{
-	struct vmspace_op op = { .opcode = VMSPACE_OP_NEW_SPACE, .flags = flags };
-	int ret = vms_op(fd, &op);
-
-	return ret ? ret : (int)op.new_space.new_id;
-}
-
 static int space_number(int fd, int space)
 {
 	struct vmspace_op op;
@@ -76,7 +68,7 @@ FIXTURE_SETUP(checked)
 	if (self->fd < 0)
 		SKIP(return, "no /dev/vmspace: %s", strerror(errno));
 	ASSERT_EQ(0, vms_info(self->fd, &self->info));
-	self->space = new_space(self->fd, variant->flags);
+	self->space = vms_new_space_as(self->fd, variant->flags);
 	ASSERT_GT(self->space, 0);
 	self->memory = vms_new_memory(self->fd, PAGES);
 	ASSERT_GT(self->memory, 0);
@@ -241,8 +233,8 @@ TEST_F_TIMEOUT(checked, threads__on_areas_of_their_own, 120)
 
 TEST_F(checked, flags__that_do_not_go_together)
 {
-	EXPECT_EQ(-EINVAL, new_space(self->fd, VMSPACE_STRICT | VMSPACE_LAB));
-	EXPECT_EQ(-EINVAL, new_space(self->fd, VMSPACE_STRICT | VMSPACE_CHECKED | VMSPACE_LAB));
+	EXPECT_EQ(-EINVAL, vms_new_space_as(self->fd, VMSPACE_STRICT | VMSPACE_LAB));
+	EXPECT_EQ(-EINVAL, vms_new_space_as(self->fd, VMSPACE_STRICT | VMSPACE_CHECKED | VMSPACE_LAB));
 }
 
 /* What a STRICT space refuses, the others take. */

@@ -29,14 +29,6 @@ FIXTURE_VARIANT(trace)
 	unsigned int kind;
 };
 
-static int new_space(int fd, unsigned int flags)
-{
-	struct vmspace_op op = { .opcode = VMSPACE_OP_NEW_SPACE, .flags = flags };
-	int ret = vms_op(fd, &op);
-
-	return ret ? ret : (int)op.new_space.new_id;
-}
-
 /* A page in the space of both CPUs, so that they are inside and hold it. */
 static void touch(struct __test_metadata *_metadata, int fd, int space, __u64 va)
 {
@@ -102,7 +94,7 @@ FIXTURE_SETUP(trace)
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, vms_pin(0));
 	ASSERT_EQ(0, tracing_begin());
-	self->space = new_space(self->fd, variant->kind);
+	self->space = vms_new_space_as(self->fd, variant->kind);
 	ASSERT_LT(0, self->space);
 	self->memory = vms_new_memory(self->fd, 1024);
 	ASSERT_LT(0, self->memory);
@@ -312,7 +304,7 @@ TEST(trace__lab)
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, vms_pin(0));
 	ASSERT_EQ(0, tracing_begin());
-	space = new_space(fd, VMSPACE_LAB);
+	space = vms_new_space_as(fd, VMSPACE_LAB);
 	memory = vms_new_memory(fd, 8);
 	ASSERT_EQ(0, vms_activate(fd, space, 1, VMSPACE_RESIDENT));
 	ASSERT_EQ(0, vms_activate(fd, space, 2, VMSPACE_RESIDENT));
@@ -347,7 +339,7 @@ TEST(trace__strict)
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, vms_pin(0));
 	ASSERT_EQ(0, tracing_begin());
-	space = new_space(fd, VMSPACE_STRICT);
+	space = vms_new_space_as(fd, VMSPACE_STRICT);
 	ASSERT_LT(0, space);
 	memory = vms_new_memory(fd, 8);
 	ASSERT_EQ(0, vms_activate(fd, space, 1, VMSPACE_RESIDENT));

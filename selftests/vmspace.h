@@ -63,12 +63,18 @@ static inline int vms_info(int fd, struct vmspace_info *info)
 	return ioctl(fd, VMSPACE_INFO, info) ? -errno : 0;
 }
 
-static inline int vms_new_space(int fd)
+/* LAB, CHECKED, STRICT or none of them. */
+static inline int vms_new_space_as(int fd, unsigned int flags)
 {
-	struct vmspace_op op = { .opcode = VMSPACE_OP_NEW_SPACE };
+	struct vmspace_op op = { .opcode = VMSPACE_OP_NEW_SPACE, .flags = flags };
 	int ret = vms_op(fd, &op);
 
 	return ret ? ret : (int)op.new_space.new_id;
+}
+
+static inline int vms_new_space(int fd)
+{
+	return vms_new_space_as(fd, 0);
 }
 
 /* Operations on an object that take no arguments. */
@@ -410,10 +416,7 @@ static inline int vms_cpu_stat(int fd, int space, unsigned int cpu, struct vmspa
 
 static inline int vms_new_lab(int fd)
 {
-	struct vmspace_op op = { .opcode = VMSPACE_OP_NEW_SPACE, .flags = VMSPACE_LAB };
-	int ret = vms_op(fd, &op);
-
-	return ret ? ret : (int)op.new_space.new_id;
+	return vms_new_space_as(fd, VMSPACE_LAB);
 }
 
 /* The programs come back with their results; @op tells how many were done. */

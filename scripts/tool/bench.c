@@ -19,6 +19,7 @@ static const struct {
 	{ "pages", bench_pages },
 	{ "large", bench_large },
 	{ "calls", bench_calls },
+	{ "checked", bench_checked },
 	{ "memory", bench_memory },
 	{ "shootdown", bench_shootdown },
 };
@@ -96,7 +97,7 @@ static void check_names(int argc, char **argv)
 		for (t = 0; t < NR_TABLES && strcmp(argv[i], tables[t].name); t++)
 			;
 		if (t == NR_TABLES)
-			die(0, "bench: no table \"%s\": pages, large, calls, memory, shootdown",
+			die(0, "bench: no table \"%s\": pages, large, calls, checked, memory, shootdown",
 			    argv[i]);
 	}
 }

@@ -40,6 +40,7 @@ struct bench {
 void bench_pages(const struct bench *b);
 void bench_large(const struct bench *b);
 void bench_calls(const struct bench *b);
+void bench_checked(const struct bench *b);
 void bench_memory(const struct bench *b);
 void bench_shootdown(const struct bench *b);
 

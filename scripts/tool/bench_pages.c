@@ -381,6 +381,60 @@ void bench_calls(const struct bench *b)
 	table_end();
 }
 
+/* What it costs to be held against the specification. */
+
+static const unsigned int kinds[] = { 0, VMSPACE_CHECKED };
+
+#define NR_KINDS	(sizeof(kinds) / sizeof(kinds[0]))
+
+/* In a space of its own: what is checked anywhere slows others down a little. */
+static void run_kind(const struct bench *b, const struct size *size, unsigned int kind,
+		     unsigned int n, unsigned int ranges, double took[NR_STEPS])
+{
+	struct bench own = *b;
+
+	own.space = must(vms_new_space_as(b->fd, kind), "NEW_SPACE");
+	own.cursor = must(vms_open_cursor_mut(b->fd, own.space, BASE, BASE + BENCH_BYTES),
+			  "OPEN_CURSOR_MUT");
+	run_vmspace(&own, size, n, ranges, 0, took);
+	must(vms_drop_cursor(b->fd, own.cursor), "DROP_CURSOR");
+	must(vms_drop_space(b->fd, own.space), "DROP_SPACE");
+}
+
+void bench_checked(const struct bench *b)
+{
+	static const char *const checked_columns[] = {
+		"unchecked", "CHECKED", "xCHECKED/un", NULL
+	};
+	static const unsigned int numbers[] = { 1, 8, 64, 512 };
+	static struct samples samples[NR_KINDS][NR_STEPS];
+	const struct size size = { .bytes = PAGE, .memory = b->memory, .fd = -1 };
+	double took[NR_STEPS], of[NR_KINDS];
+	unsigned int i, run, kind;
+	enum step step;
+
+	table_begin("checked", "the same in spaces that are checked: ns per page",
+		    checked_columns);
+	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		unsigned int n = numbers[i], ranges = n < 64 ? 512 / n : 4096 / n;
+
+		memset(samples, 0, sizeof(samples));
+		for (run = 0; run < 21; run++)
+			for (kind = 0; kind < NR_KINDS; kind++) {
+				run_kind(b, &size, kinds[kind], n, ranges, took);
+				for (step = 0; step < NR_STEPS; step++)
+					sample_add(&samples[kind][step], took[step] / n / ranges);
+			}
+		for (step = 0; step < NR_STEPS; step++) {
+			for (kind = 0; kind < NR_KINDS; kind++)
+				of[kind] = median(&samples[kind][step]);
+			table_row(step_names[step], n, n == 1 ? "page" : "pages",
+				  (double[]) { of[0], of[1], of[1] / of[0] });
+		}
+	}
+	table_end();
+}
+
 /* Memory for tables. */
 
 /* Bytes of one node, with all that its allocator needs. */
