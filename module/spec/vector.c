@@ -48,11 +48,6 @@ int spec_vector_reserve(struct spec_vector *v, size_t room)
 	return 0;
 }
 
-static u64 key_at(const struct spec_vector *v, size_t i)
-{
-	return *(const u64 *)spec_vector_item(v, i);
-}
-
 /**
  * spec_vector_find - where a key is, or would be
  * @v:		the vector
@@ -64,31 +59,17 @@ size_t spec_vector_find(const struct spec_vector *v, u64 key)
 {
 	size_t low = 0, high = v->nr;
 
-	if (v->recent < v->nr && key_at(v, v->recent) == key)
+	if (v->recent < v->nr && spec_vector_key(v, v->recent) == key)
 		return v->recent;
 	while (low < high) {
 		size_t mid = (low + high) / 2;
 
-		if (key_at(v, mid) < key)
+		if (spec_vector_key(v, mid) < key)
 			low = mid + 1;
 		else
 			high = mid;
 	}
 	return low;
-}
-
-/**
- * spec_vector_get - the item with a key
- * @v:		the vector
- * @key:	the key
- *
- * Return: the item or NULL.
- */
-void *spec_vector_get(const struct spec_vector *v, u64 key)
-{
-	size_t i = spec_vector_find(v, key);
-
-	return i < v->nr && key_at(v, i) == key ? spec_vector_item(v, i) : NULL;
 }
 
 /**

@@ -33,7 +33,6 @@ void spec_vector_init(struct spec_vector *v, const struct spec_alloc *alloc, siz
 void spec_vector_clear(struct spec_vector *v);
 int spec_vector_reserve(struct spec_vector *v, size_t room);
 size_t spec_vector_find(const struct spec_vector *v, u64 key);
-void *spec_vector_get(const struct spec_vector *v, u64 key);
 void *spec_vector_seek(struct spec_vector *v, u64 key);
 void *spec_vector_insert(struct spec_vector *v, u64 key);
 void spec_vector_remove(struct spec_vector *v, void *item);
@@ -46,6 +45,33 @@ void spec_vector_remove(struct spec_vector *v, void *item);
 static inline void *spec_vector_item(const struct spec_vector *v, size_t i)
 {
 	return (char *)v->items + i * v->size;
+}
+
+/**
+ * spec_vector_key - the key of an item
+ * @v:	the vector
+ * @i:	less than @v->nr
+ */
+static inline u64 spec_vector_key(const struct spec_vector *v, size_t i)
+{
+	return *(const u64 *)spec_vector_item(v, i);
+}
+
+/**
+ * spec_vector_get - the item with a key
+ * @v:		the vector
+ * @key:	the key
+ *
+ * Return: the item or NULL.
+ */
+static inline void *spec_vector_get(const struct spec_vector *v, u64 key)
+{
+	size_t i = v->recent;
+
+	if (i < v->nr && spec_vector_key(v, i) == key)
+		return spec_vector_item(v, i);
+	i = spec_vector_find(v, key);
+	return i < v->nr && spec_vector_key(v, i) == key ? spec_vector_item(v, i) : NULL;
 }
 
 /**
