@@ -188,7 +188,8 @@ static void judge(struct vms_space *space, const struct vms_audited *step, const
 	if (!rule)
 		return;
 	if (rule == spec_no_memory) {
-		pr_warn("space %d is not checked any further: no memory\n", space->number);
+		pr_warn_ratelimited("space %d is not checked any further: no memory\n",
+				    space->number);
 		audit->blind = true;
 	} else {
 		violation(space, step, rule);
@@ -636,21 +637,25 @@ int vms_audit_access(struct vms_space *space, unsigned int cpu, u64 va, bool sto
 }
 
 /**
- * vms_audit_frame_taken - whether a STRICT space maps a frame already
+ * vms_audit_frame_free - whether a STRICT space may map a frame
  * @space:	the space; no operation goes on
  * @frame:	physical address
  * @size:	in bytes
+ *
+ * Return: 0, -EBUSY if it maps the frame already, -ENOMEM if that is not known any
+ * more, -EUCLEAN if it is broken.
  */
-bool vms_audit_frame_taken(struct vms_space *space, u64 frame, u64 size)
+int vms_audit_frame_free(struct vms_space *space, u64 frame, u64 size)
 {
 	struct vms_audit *audit = space->audit;
-	bool taken;
+	int ret = 0;
 
 	if (!audit_begin(audit))
-		return false;
-	taken = spec_monitor_frame_taken(&audit->monitor, (struct spec_region) { frame, size });
-	audit_done(audit);
-	return taken;
+		return audit_broken(audit) ? : -ENOMEM;
+	if (spec_monitor_frame_taken(&audit->monitor, (struct spec_region) { frame, size }))
+		ret = -EBUSY;
+	mutex_unlock(&audit->lock);
+	return ret;
 }
 
 /**

@@ -70,6 +70,6 @@ void vms_audit_quarantine(struct vms_space *space, u64 op);
 
 int vms_audit_access(struct vms_space *space, unsigned int cpu, u64 va, bool store, bool faulted,
 		     u64 ended);
-bool vms_audit_frame_taken(struct vms_space *space, u64 frame, u64 size);
+int vms_audit_frame_free(struct vms_space *space, u64 frame, u64 size);
 
 #endif /* VMS_AUDIT_H */

@@ -311,10 +311,8 @@ static int strict_check_map(struct vms_space *space, const struct vms_map *map)
 	    (map->prop & ~rights) != VMSPACE_PROP_READ ||
 	    map->pages << VMS_PAGE_SHIFT != vms_level_size(level))
 		return -EINVAL;
-	if (vms_audit_frame_taken(space, vms_memory_frame(map->mem, map->index),
-				  vms_level_size(level)))
-		return -EBUSY;
-	return 0;
+	return vms_audit_frame_free(space, vms_memory_frame(map->mem, map->index),
+				    vms_level_size(level));
 }
 
 /*
