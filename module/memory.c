@@ -82,8 +82,14 @@ void vms_frames_put(struct vms_frames *frames)
 	kref_put(&frames->ref, frames_free);
 }
 
-/* Pinned memory counts against the caller's RLIMIT_MEMLOCK, as in io_uring. */
-static int charge_pins(struct user_struct *user, unsigned long n)
+/**
+ * vms_user_charge - count memory that no memory cgroup is charged for, as io_uring does
+ * @user:	the caller's
+ * @n:		how much, in pages
+ *
+ * Return: 0, or -ENOMEM if the caller's RLIMIT_MEMLOCK is too low.
+ */
+int vms_user_charge(struct user_struct *user, unsigned long n)
 {
 	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
 	unsigned long old = atomic_long_read(&user->locked_vm);
@@ -95,7 +101,14 @@ static int charge_pins(struct user_struct *user, unsigned long n)
 	return 0;
 }
 
-static void uncharge_pins(struct user_struct *user, unsigned long n)
+/**
+ * vms_user_uncharge - undo vms_user_charge()
+ * @user:	whose
+ * @n:		how much, in pages
+ *
+ * Context: any.
+ */
+void vms_user_uncharge(struct user_struct *user, unsigned long n)
 {
 	atomic_long_sub(n, &user->locked_vm);
 }
@@ -120,7 +133,7 @@ static void frame_free(struct vms_frames *frames, struct vms_frame *f)
 		 * what was ever writable is dirty.
 		 */
 		unpin_user_page_range_dirty_lock(f->page, 1UL << f->order, f->mapped_rw);
-		uncharge_pins(f->user, 1UL << f->order);
+		vms_user_uncharge(f->user, 1UL << f->order);
 		free_uid(f->user);
 	} else {
 		/* One that stays uncached is lost to the allocator. */
@@ -421,7 +434,7 @@ static int import_track(struct vms_memory *mem, u64 count, struct user_struct *u
 	if (frame_find(mem->frames, page, mem->writable)) {
 		/* Its record has a pin and a charge of its own. */
 		unpin_user_page(page);
-		uncharge_pins(user, 1);
+		vms_user_uncharge(user, 1);
 		return 1;
 	}
 	order = vms_level_shift(memory_level(mem, mem->nr_frames)) - VMS_PAGE_SHIFT;
@@ -472,7 +485,7 @@ struct vms_memory *vms_memory_import(struct vms_frames *frames, u64 addr, u64 co
 	mem->tracked = true;
 	mem->writable = writable;
 
-	ret = charge_pins(user, count);
+	ret = vms_user_charge(user, count);
 	if (ret)
 		goto put;
 	while (pinned < count) {
@@ -503,7 +516,7 @@ struct vms_memory *vms_memory_import(struct vms_frames *frames, u64 addr, u64 co
 	return mem;
 unpin:
 	unpin_user_pages(mem->pages + mem->nr_frames, pinned - mem->nr_frames);
-	uncharge_pins(user, count - mem->nr_frames);
+	vms_user_uncharge(user, count - mem->nr_frames);
 put:
 	vms_object_put(&mem->obj);
 	return ERR_PTR(ret);

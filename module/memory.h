@@ -58,6 +58,9 @@ struct vms_memory {
 	struct page **pages;
 };
 
+int vms_user_charge(struct user_struct *user, unsigned long n);
+void vms_user_uncharge(struct user_struct *user, unsigned long n);
+
 struct vms_frames *vms_frames_create(void);
 struct vms_frames *vms_frames_get(struct vms_frames *frames);
 void vms_frames_put(struct vms_frames *frames);

@@ -20,6 +20,7 @@
 #include <linux/completion.h>
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
+#include <linux/cred.h>
 #include <linux/delay.h>
 #include <linux/kthread.h>
 #include <linux/memory.h>
@@ -29,10 +30,12 @@
 #include <linux/sched/rt.h>
 #include <linux/sched/stat.h>
 #include <linux/sched/task.h>
+#include <linux/sched/user.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 #include <uapi/linux/sched/types.h>
 #include "geometry.h"
+#include "memory.h"
 #include "program.h"
 #include "resident.h"
 #include "space.h"
@@ -68,6 +71,7 @@ struct vms_request {
  * @space:	the space; a reference until the thread is gone
  * @cpu:	the CPU
  * @thread:	its thread
+ * @user:	who is charged for the thread
  * @stays:	it goes inside without being asked
  * @users:	readers and writers; under the space's residents_lock
  * @link:	in the list of all threads; under threads_lock
@@ -85,6 +89,7 @@ struct vms_resident {
 	struct vms_space *space;
 	unsigned int cpu;
 	struct task_struct *thread;
+	struct user_struct *user;
 	bool stays;
 	unsigned int users;
 	struct list_head link;
@@ -148,11 +153,30 @@ static void request_finish(struct vms_request *req, int result)
 	request_put(req);
 }
 
+/* Kernel threads belong to no memory cgroup: their stacks are charged as pins are. */
+#define THREAD_PAGES	(THREAD_SIZE / PAGE_SIZE)
+
+static int thread_charge(struct user_struct *user)
+{
+	int ret = vms_user_charge(user, THREAD_PAGES);
+
+	if (!ret)
+		get_uid(user);
+	return ret;
+}
+
+static void thread_uncharge(struct user_struct *user)
+{
+	vms_user_uncharge(user, THREAD_PAGES);
+	free_uid(user);
+}
+
 static void resident_free(struct kref *ref)
 {
 	struct vms_resident *r = container_of(ref, struct vms_resident, ref);
 
 	put_task_struct(r->thread);
+	thread_uncharge(r->user);
 	kfree(r);
 }
 
@@ -514,10 +538,15 @@ static struct vms_resident *resident_create(struct vms_space *space, unsigned in
 {
 	struct task_struct *thread;
 	struct vms_resident *r;
+	int ret;
 
 	r = kzalloc(sizeof(*r), GFP_KERNEL_ACCOUNT);
 	if (!r)
 		return ERR_PTR(-ENOMEM);
+	r->user = current_user();
+	ret = thread_charge(r->user);
+	if (ret)
+		goto free_resident;
 	kref_init(&r->ref);
 	r->space = space;
 	r->cpu = cpu;
@@ -529,13 +558,19 @@ static struct vms_resident *resident_create(struct vms_space *space, unsigned in
 	init_completion(&r->stopped);
 	thread = kthread_create_on_cpu(resident_thread, r, cpu, "vmspace/%u");
 	if (IS_ERR(thread)) {
-		kfree(r);
-		return ERR_CAST(thread);
+		ret = PTR_ERR(thread);
+		goto uncharge;
 	}
 	vms_object_get(&space->obj);
 	/* Those who ask may wake it when it has been stopped already. */
 	r->thread = get_task_struct(thread);
 	return r;
+
+uncharge:
+	thread_uncharge(r->user);
+free_resident:
+	kfree(r);
+	return ERR_PTR(ret);
 }
 
 /* Check a CPU number, and that the space may be active there. */
@@ -582,7 +617,7 @@ static int resident_start_locked(struct vms_space *space, unsigned int cpu, bool
  *
  * Return: 0, -EINVAL if there can be no such CPU, -ENODEV if it is offline,
  * -EEXIST if the space is active there, -ENOENT if it is being dropped,
- * -ENOMEM, -EINTR.
+ * -ENOMEM, also beyond the caller's RLIMIT_MEMLOCK, -EINTR.
  */
 int vms_resident_start(struct vms_space *space, unsigned int cpu, bool resident)
 {
