@@ -347,7 +347,7 @@ static int frame_set_cache(struct vms_frames *frames, struct page *page, u32 cac
 struct vms_memory *vms_memory_alloc(struct vms_frames *frames, u64 count, u64 frame_size,
 				    u32 cache)
 {
-	gfp_t gfp = GFP_USER | __GFP_ACCOUNT | __GFP_ZERO;
+	gfp_t gfp = GFP_USER | __GFP_ACCOUNT | __GFP_ZERO | __GFP_NOWARN | __GFP_RETRY_MAYFAIL;
 	struct vms_memory *mem;
 	unsigned int order;
 	int ret = -ENOMEM;
@@ -362,7 +362,10 @@ struct vms_memory *vms_memory_alloc(struct vms_frames *frames, u64 count, u64 fr
 	if (cache == VMSPACE_CACHE_WC && !pat_enabled())
 		return ERR_PTR(-EOPNOTSUPP);
 	if (order)
-		gfp |= __GFP_COMP | __GFP_NOWARN | __GFP_RETRY_MAYFAIL;
+		gfp |= __GFP_COMP;
+	/* The caller's memory looks small to who chooses whom to kill: rather refuse. */
+	if (count << order > si_mem_available())
+		return ERR_PTR(-ENOMEM);
 
 	mem = memory_new(frames, count, order);
 	if (!mem)

@@ -45,6 +45,9 @@ static unsigned int root_order(bool root)
 	return root ? 1 : 0;
 }
 
+/* Whoever is killed for lack of memory is hardly the one who has it: do without. */
+#define GFP_TABLE	(GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN | __GFP_RETRY_MAYFAIL)
+
 static struct vms_node *node_alloc(bool root)
 {
 	unsigned int order = root_order(root);
@@ -53,7 +56,7 @@ static struct vms_node *node_alloc(bool root)
 	node = kmem_cache_zalloc(node_cache, GFP_KERNEL_ACCOUNT);
 	if (!node)
 		return NULL;
-	node->page = alloc_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO, order);
+	node->page = alloc_pages(GFP_TABLE, order);
 	if (!node->page) {
 		kmem_cache_free(node_cache, node);
 		return NULL;
