@@ -363,7 +363,7 @@ static int probe_thread(void *data)
  * it from a thread that runs right after this task on the same CPU, and so has
  * this task's mm loaded lazily, at the moment when it leaves it.
  */
-static u64 __init find_kernel_root(void)
+static int __init find_kernel_root(void)
 {
 	struct vms_probe probe = {};
 	unsigned int tries;
@@ -373,20 +373,26 @@ static u64 __init find_kernel_root(void)
 
 		init_completion(&probe.done);
 		thread = kthread_create(probe_thread, &probe, "vmspace/probe");
-		if (IS_ERR(thread))
-			return 0;
+		if (IS_ERR(thread)) {
+			pr_err("cannot start a thread: %pe\n", thread);
+			return PTR_ERR(thread);
+		}
 		kthread_bind(thread, raw_smp_processor_id());
 		wake_up_process(thread);
 		wait_for_completion(&probe.done);
 	}
-	return probe.root;
+	kernel_root = probe.root;
+	if (kernel_root)
+		return 0;
+	pr_err("cannot find the kernel's own page table\n");
+	return -EAGAIN;
 }
 
 /**
  * vms_mmu_init - see whether private roots can work here
  *
  * Return: 0, -ENODEV if the machine, or -EOPNOTSUPP if the kernel, is of the wrong
- * kind, -EAGAIN if the kernel's own root could not be found.
+ * kind, -EAGAIN if the kernel's own root could not be found, -ENOMEM, -EINTR.
  */
 int __init vms_mmu_init(void)
 {
@@ -409,10 +415,5 @@ int __init vms_mmu_init(void)
 		pr_err("physical addresses of %u bits\n", boot_cpu_data.x86_phys_bits);
 		return -ENODEV;
 	}
-	kernel_root = find_kernel_root();
-	if (!kernel_root) {
-		pr_err("cannot find the kernel's own page table\n");
-		return -EAGAIN;
-	}
-	return 0;
+	return find_kernel_root();
 }
