@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Who keeps what alive, and for how long: objects, frames, files, processes,
- * CPUs, the module.
+ * CPUs.
  *
  * The contract: an object lives until it is dropped or the last descriptor of
  * its file is gone; a frame as long as someone maps it or may translate to it;
@@ -140,7 +140,7 @@ static bool free_is_back(const struct usage *before, struct usage *now)
 	return false;
 }
 
-/* --- other processes, CPUs, the module ------------------------------------ */
+/* --- other processes, CPUs ------------------------------------------------ */
 
 /* Whether a thread is blocked in an ioctl(2). */
 static bool blocked_in_ioctl(pid_t pid, pid_t tid)
@@ -213,41 +213,6 @@ static unsigned int removable_cpu(const struct vmspace_info *info)
 			break;
 	}
 	return cpu;
-}
-
-static int unload_module(void)
-{
-	return syscall(SYS_delete_module, "vmspace", O_NONBLOCK) ? -errno : 0;
-}
-
-static const char *module_path(void)
-{
-	const char *path = getenv("VMSPACE_MODULE");
-
-	return path ? path : "/lib/modules/vmspace.ko";
-}
-
-static int load_module(void)
-{
-	int fd = open(module_path(), O_RDONLY | O_CLOEXEC);
-	int ret;
-
-	if (fd < 0)
-		return -errno;
-	ret = syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
-	close(fd);
-	return ret;
-}
-
-/* The device appears a moment after the module is loaded. */
-static int open_when_there(void)
-{
-	double end = vms_now() + VMS_LIMIT;
-	int fd;
-
-	while ((fd = vms_open()) < 0 && errno == ENOENT && vms_now() < end)
-		vms_pause();
-	return fd;
 }
 
 /* --- the fixture ---------------------------------------------------------- */
@@ -813,10 +778,10 @@ TEST_F(lifetimes, mmap__outlives_its_memory_object_and_file)
 		view[i * PAGE / 8] = ~i;
 	for (i = 0; i < PAGES; i++)
 		ASSERT_EQ(~i, view[i * PAGE / 8]);
-	EXPECT_EQ(-EWOULDBLOCK, unload_module());
+	EXPECT_EQ(-EWOULDBLOCK, vms_unload_module());
 	/* Half an area still is one. */
 	ASSERT_EQ(0, munmap(view, PAGES / 2 * PAGE));
-	EXPECT_EQ(-EWOULDBLOCK, unload_module());
+	EXPECT_EQ(-EWOULDBLOCK, vms_unload_module());
 	EXPECT_EQ(~(__u64)(PAGES - 1), view[(PAGES - 1) * PAGE / 8]);
 	ASSERT_EQ(0, munmap(view + PAGES / 2 * PAGE / 8, PAGES / 2 * PAGE));
 	EXPECT_TRUE(usage_is_back(&self->before, &now));
@@ -1359,13 +1324,17 @@ static void *use_until_gone(void *arg)
 
 #define USERS	3
 
-/* Each attempt fails because it is in use, or it is dropped; nothing in between. */
-TEST_F_TIMEOUT(lifetimes, drop_space__while_others_open_cursors, 60)
+/*
+ * Each attempt fails because it is in use, or it is dropped; nothing in between. How
+ * many it takes is up to chance: a slow machine makes fewer rounds.
+ */
+TEST_F_TIMEOUT(lifetimes, drop_space__while_others_open_cursors, 120)
 {
+	double end = vms_now() + VMS_LIMIT;
 	struct user users[USERS];
 	unsigned int round, i;
 
-	for (round = 0; round < 100; round++) {
+	for (round = 0; round < 100 && (round < 10 || vms_now() < end); round++) {
 		int space = vms_new_space(self->fd), ret;
 
 		ASSERT_GT(space, 0);
@@ -1830,38 +1799,6 @@ TEST_F_TIMEOUT(lifetimes, cpu__goes_and_comes_under_load, 120)
 	atomic_store(&changer.stop, true);
 	ASSERT_EQ(0, pthread_join(changer.thread, NULL));
 	EXPECT_EQ(0, changer.result);
-}
-
-/* --- the module ----------------------------------------------------------- */
-
-TEST_F(lifetimes, module__refuses_to_unload_while_in_use)
-{
-	int space = vms_new_space(self->fd);
-
-	ASSERT_GT(space, 0);
-	EXPECT_EQ(-EWOULDBLOCK, unload_module());
-	self->nr_cpus = vms_activate_all(self->fd, space, VMSPACE_RESIDENT, self->cpus);
-	EXPECT_EQ(-EWOULDBLOCK, unload_module());
-	EXPECT_EQ(0, vms_drop_space(self->fd, space));
-	EXPECT_EQ(-EWOULDBLOCK, unload_module());
-}
-
-TEST_F_TIMEOUT(lifetimes, module__unloads_and_loads_again, 60)
-{
-	unsigned int round;
-
-	if (access(module_path(), R_OK))
-		SKIP(return, "no %s to load again: set VMSPACE_MODULE", module_path());
-	for (round = 0; round < 4; round++) {
-		/* At once, while all that was open is still on its way out. */
-		ASSERT_EQ(0, open_everything(self->fd, round % 2 ? VMSPACE_RESIDENT : 0));
-		ASSERT_EQ(0, close(self->fd));
-		ASSERT_EQ(0, unload_module());
-		EXPECT_EQ(-1, vms_open());
-		ASSERT_EQ(0, load_module());
-		self->fd = open_when_there();
-		ASSERT_GE(self->fd, 0);
-	}
 }
 
 TEST_HARNESS_MAIN

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,6 +33,31 @@ enum { LOADED, FAULTED };
 static inline int vms_open(void)
 {
 	return open("/dev/vmspace", O_RDWR | O_CLOEXEC);
+}
+
+/* Where to load the module from again. */
+static inline const char *vms_module_path(void)
+{
+	const char *path = getenv("VMSPACE_MODULE");
+
+	return path ? path : "/lib/modules/vmspace.ko";
+}
+
+static inline int vms_load_module(void)
+{
+	int fd = open(vms_module_path(), O_RDONLY | O_CLOEXEC);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+static inline int vms_unload_module(void)
+{
+	return syscall(SYS_delete_module, "vmspace", O_NONBLOCK) ? -errno : 0;
 }
 
 /* The call itself: 0, or a negative error number of the ioctl. */
