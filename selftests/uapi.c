@@ -669,6 +669,91 @@ TEST_F(op, results__zero_for_a_bad_argument)
 	}
 }
 
+/**
+ * struct reply - what an operation leaves in the caller's memory
+ * @opcode:	the operation
+ * @bytes:	how much of the buffer it writes, all of it
+ */
+struct reply {
+	unsigned int opcode;
+	unsigned int bytes;
+};
+
+/* In a fresh world, of which the buffer is full of a pattern. */
+static void fill_reply(struct __test_metadata *_metadata, const struct reply *r, struct world *w,
+		       unsigned char pattern, struct vmspace_op *op)
+{
+	ASSERT_TRUE(world_make(w, 0));
+	memset(w->buffer, pattern, 2 * PAGE);
+	make_valid(w, find_operation(r->opcode), op);
+	if (r->opcode == VMSPACE_OP_ENUMERATE)
+		op->enumerate.count = 3;
+	ASSERT_EQ(0, vms_op(w->fd, op));
+}
+
+/* What stands there is what was asked for, and nothing else. */
+static void check_reply(struct __test_metadata *_metadata, const unsigned char *buffer,
+			const struct vmspace_op *op)
+{
+	const struct vmspace_mapping *m = (const void *)buffer;
+	const __u64 *words = (const void *)buffer;
+	__u64 total = 0;
+	unsigned int i;
+
+	switch (op->opcode) {
+	case VMSPACE_OP_READ:
+		/* Of a page that nobody wrote to. */
+		EXPECT_EQ(0, words[0]);
+		break;
+	case VMSPACE_OP_HISTOGRAM:
+		for (i = 0; i < VMSPACE_BUCKETS; i++)
+			total += words[i];
+		EXPECT_EQ(op->histogram.total, total);
+		break;
+	case VMSPACE_OP_ENUMERATE:
+		EXPECT_EQ(1, op->enumerate.found);
+		EXPECT_EQ(BASE + PAGE, m[0].start);
+		EXPECT_EQ(BASE + 2 * PAGE, m[0].end);
+		EXPECT_EQ(RW, m[0].prop);
+		EXPECT_EQ(VMSPACE_CACHE_WB, m[0].cache);
+		/* It was ready for one more. */
+		for (i = 4; i < 8; i++)
+			EXPECT_EQ(0, words[i]);
+		break;
+	}
+}
+
+TEST_F(op, results__in_memory_are_exact)
+{
+	static const struct reply replies[] = {
+		{ VMSPACE_OP_READ, 8 },
+		{ VMSPACE_OP_HISTOGRAM, VMSPACE_BUCKETS * sizeof(__u64) },
+		{ VMSPACE_OP_ENUMERATE, 2 * sizeof(struct vmspace_mapping) },
+		{ VMSPACE_OP_WRITE, 0 },
+		{ VMSPACE_OP_SET_TARGETS, 0 },
+		{ VMSPACE_OP_IMPORT, 0 },
+	};
+	const struct reply *r;
+
+	for (r = replies; r < replies + ARRAY_SIZE(replies); r++) {
+		struct vmspace_op op;
+		struct world a, b;
+		unsigned int i, wrong = 0;
+
+		fill_reply(_metadata, r, &a, 0xa5, &op);
+		check_reply(_metadata, a.buffer, &op);
+		fill_reply(_metadata, r, &b, 0x5a, &op);
+		check_reply(_metadata, b.buffer, &op);
+		/* What was not written differs. */
+		for (i = 0; i < 2 * PAGE; i++)
+			wrong += (i < r->bytes) != (a.buffer[i] != 0xa5 || b.buffer[i] != 0x5a);
+		EXPECT_EQ(0, wrong)
+			TH_LOG("opcode %u", r->opcode);
+		world_destroy(&a);
+		world_destroy(&b);
+	}
+}
+
 FIXTURE(step)
 {
 	int fd;
