@@ -617,7 +617,8 @@ static int resident_start_locked(struct vms_space *space, unsigned int cpu, bool
  *
  * Return: 0, -EINVAL if there can be no such CPU, -ENODEV if it is offline,
  * -EEXIST if the space is active there, -ENOENT if it is being dropped,
- * -ENOMEM, also beyond the caller's RLIMIT_MEMLOCK, -EINTR.
+ * -ENOMEM, also beyond the caller's RLIMIT_MEMLOCK, -EAGAIN if the machine takes no
+ * more threads, -EINTR.
  */
 int vms_resident_start(struct vms_space *space, unsigned int cpu, bool resident)
 {
