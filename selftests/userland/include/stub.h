@@ -362,6 +362,7 @@ static inline void rcu_read_unlock(void)
 #define __GFP_ACCOUNT		0x2u
 #define __GFP_ZERO		0x4u
 #define __GFP_NOWARN		0x8u
+#define __GFP_RETRY_MAYFAIL	0x10u
 #define GFP_KERNEL_ACCOUNT	(GFP_KERNEL | __GFP_ACCOUNT)
 #define SLAB_ACCOUNT		0x1u
 #define NR_SECONDARY_PAGETABLE	0
