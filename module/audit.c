@@ -219,38 +219,18 @@ static int audit_broken(struct vms_audit *audit)
 	return READ_ONCE(audit->rule) ? -EUCLEAN : 0;
 }
 
-/*
- * Whether a CPU is inside, and how often it had left by then. It leaves the set, then
- * counts that, then may come back: with one count before and after the look at the set,
- * it is not seen inside without the count of its last leaving.
- */
-static bool look_inside(const struct vms_space *space, unsigned int cpu, unsigned long *left)
-{
-	const unsigned long *count = per_cpu_ptr(space->mmu.left, cpu);
-	bool inside;
-
-	do {
-		*left = READ_ONCE(*count);
-		/* Pair with vms_mmu_leave(). */
-		smp_rmb();
-		inside = cpumask_test_cpu(cpu, space->mmu.inside);
-		/* The same. */
-		smp_rmb();
-	} while (READ_ONCE(*count) != *left);
-	return inside;
-}
-
 static void catch_up_cpu(struct vms_space *space, unsigned int cpu)
 {
 	const struct vms_audited step = { .name = "enter or leave" };
 	struct vms_audit *audit = space->audit;
-	unsigned long left;
-	bool inside = look_inside(space, cpu, &left);
+	unsigned long left = READ_ONCE(*per_cpu_ptr(space->mmu.left, cpu));
 
-	if (spec_monitor_inside(&audit->monitor, cpu) && (!inside || left != audit->left[cpu]))
+	if (left != audit->left[cpu] && spec_monitor_inside(&audit->monitor, cpu))
 		judge(space, &step, spec_monitor_leave(&audit->monitor, cpu));
 	audit->left[cpu] = left;
-	if (inside && !spec_monitor_inside(&audit->monitor, cpu))
+	/* After that: one that leaves now is seen to have left the next time. */
+	smp_rmb();
+	if (cpumask_test_cpu(cpu, space->mmu.inside) && !spec_monitor_inside(&audit->monitor, cpu))
 		judge(space, &step, spec_monitor_enter(&audit->monitor, cpu));
 }
 

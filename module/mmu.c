@@ -141,12 +141,10 @@ int vms_mmu_leave(struct vms_mmu *mmu)
 		 */
 		write_cr3(__this_cpu_read(visit.home));
 	__this_cpu_write(visit.mmu, NULL);
+	__this_cpu_inc(*mmu->left);
 	/* Everything read inside was read before others see us gone. */
 	smp_mb__before_atomic();
 	cpumask_clear_cpu(smp_processor_id(), mmu->inside);
-	/* Counted before this CPU can be seen to have come back: see look_inside(). */
-	smp_mb__after_atomic();
-	__this_cpu_inc(*mmu->left);
 	if (hw_breakpoint_active())
 		set_debugreg(__this_cpu_read(cpu_dr7), 7);
 	local_irq_enable();

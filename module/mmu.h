@@ -13,8 +13,8 @@
  * @root:	the top-level table
  * @inside:	CPUs that may hold translations of it: a CPU joins before it loads
  *		the root and leaves after it has loaded another
- * @left:	per CPU: times that it left; written by itself, after others see it
- *		gone and before they see it back
+ * @left:	per CPU: times that it left; written by itself, before others see it
+ *		gone
  */
 struct vms_mmu {
 	u64 *root;
