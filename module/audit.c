@@ -10,7 +10,7 @@
  *
  * CPUs come and go with interrupts off, and do not wait for the monitor: it
  * catches up with them before each step for which it matters.  A CPU that left
- * and came back has flushed, which is told by vms_mmu.left.
+ * and came back has flushed, which is told by vms_mmu.crossings.
  *
  * After a violation nothing can be said of what follows: the space is broken, and
  * operations on it fail.
@@ -44,7 +44,7 @@ MODULE_PARM_DESC(checked, "hold every new space against the specification");
  * @lock:	guards all that follows
  * @monitor:	the specification's view of the space
  * @live:	the page table as it is
- * @left:	by CPU: vms_mmu.left when it was looked at last
+ * @crossings:	by CPU: vms_mmu.crossings when it was looked at last
  * @steps:	steps that were taken along
  * @violations:	times that something was not as it should be
  * @rule:	the first rule that was violated, or NULL
@@ -54,7 +54,7 @@ struct vms_audit {
 	struct mutex lock;		/* all that follows */
 	struct spec_monitor monitor;
 	struct spec_pt live;
-	unsigned long *left;
+	unsigned long *crossings;
 	u64 steps;
 	u64 violations;
 	const char *rule;
@@ -116,13 +116,13 @@ struct vms_audit *vms_audit_create(struct vms_space *space, unsigned int kind)
 	audit = kzalloc(sizeof(*audit), GFP_KERNEL_ACCOUNT);
 	if (!audit)
 		return ERR_PTR(-ENOMEM);
-	audit->left = kcalloc(nr_cpu_ids, sizeof(*audit->left), GFP_KERNEL_ACCOUNT);
-	if (!audit->left)
+	audit->crossings = kcalloc(nr_cpu_ids, sizeof(*audit->crossings), GFP_KERNEL_ACCOUNT);
+	if (!audit->crossings)
 		goto free_audit;
 	ret = spec_monitor_init(&audit->monitor, &allocator, nr_cpu_ids, space->pt.levels,
 				boot_cpu_data.x86_phys_bits, contract);
 	if (ret)
-		goto free_left;
+		goto free_crossings;
 	mutex_init(&audit->lock);
 	audit->live = (struct spec_pt) {
 		.read = read_live,
@@ -134,8 +134,8 @@ struct vms_audit *vms_audit_create(struct vms_space *space, unsigned int kind)
 	static_branch_inc(&vms_audit_key);
 	return audit;
 
-free_left:
-	kfree(audit->left);
+free_crossings:
+	kfree(audit->crossings);
 free_audit:
 	kfree(audit);
 	return ERR_PTR(ret);
@@ -223,14 +223,14 @@ static void catch_up_cpu(struct vms_space *space, unsigned int cpu)
 {
 	const struct vms_audited step = { .name = "enter or leave" };
 	struct vms_audit *audit = space->audit;
-	unsigned long left = READ_ONCE(*per_cpu_ptr(space->mmu.left, cpu));
+	unsigned long now = READ_ONCE(*per_cpu_ptr(space->mmu.crossings, cpu));
+	unsigned long before = audit->crossings[cpu];
 
-	if (left != audit->left[cpu] && spec_monitor_inside(&audit->monitor, cpu))
+	audit->crossings[cpu] = now;
+	/* It came out meanwhile.  That it is still in the set of those inside says nothing. */
+	if (now / 2 != before / 2 && spec_monitor_inside(&audit->monitor, cpu))
 		judge(space, &step, spec_monitor_leave(&audit->monitor, cpu));
-	audit->left[cpu] = left;
-	/* After that: one that leaves now is seen to have left the next time. */
-	smp_rmb();
-	if (cpumask_test_cpu(cpu, space->mmu.inside) && !spec_monitor_inside(&audit->monitor, cpu))
+	if (now % 2 && !spec_monitor_inside(&audit->monitor, cpu))
 		judge(space, &step, spec_monitor_enter(&audit->monitor, cpu));
 }
 
@@ -258,7 +258,7 @@ void vms_audit_destroy(struct vms_space *space)
 	}
 	static_branch_dec(&vms_audit_key);
 	spec_monitor_destroy(&audit->monitor);
-	kfree(audit->left);
+	kfree(audit->crossings);
 	kfree(audit);
 }
 

@@ -113,6 +113,7 @@ int vms_mmu_enter(struct vms_mmu *mmu)
 	 * finds this CPU there, or this CPU finds the new entry.
 	 */
 	smp_mb__after_atomic();
+	__this_cpu_inc(*mmu->crossings);
 	load_root(mmu);
 	local_irq_enable();
 	return 0;
@@ -141,7 +142,7 @@ int vms_mmu_leave(struct vms_mmu *mmu)
 		 */
 		write_cr3(__this_cpu_read(visit.home));
 	__this_cpu_write(visit.mmu, NULL);
-	__this_cpu_inc(*mmu->left);
+	__this_cpu_inc(*mmu->crossings);
 	/* Everything read inside was read before others see us gone. */
 	smp_mb__before_atomic();
 	cpumask_clear_cpu(smp_processor_id(), mmu->inside);

@@ -13,13 +13,13 @@
  * @root:	the top-level table
  * @inside:	CPUs that may hold translations of it: a CPU joins before it loads
  *		the root and leaves after it has loaded another
- * @left:	per CPU: times that it left; written by itself, before others see it
- *		gone
+ * @crossings:	per CPU: times that it went in or came out, odd while it is inside; written by
+ *		itself, while it is in @inside
  */
 struct vms_mmu {
 	u64 *root;
 	cpumask_var_t inside;
-	unsigned long __percpu *left;
+	unsigned long __percpu *crossings;
 };
 
 int vms_mmu_init(void);

@@ -59,11 +59,11 @@ struct vms_space *vms_space_create(struct vms_frames *frames, unsigned int kind)
 	space->counters = alloc_percpu_gfp(struct vms_counters, GFP_KERNEL_ACCOUNT);
 	if (!space->counters)
 		goto free_space;
-	space->mmu.left = alloc_percpu_gfp(unsigned long, GFP_KERNEL_ACCOUNT);
-	if (!space->mmu.left)
+	space->mmu.crossings = alloc_percpu_gfp(unsigned long, GFP_KERNEL_ACCOUNT);
+	if (!space->mmu.crossings)
 		goto free_counters;
 	if (!zalloc_cpumask_var(&space->mmu.inside, GFP_KERNEL_ACCOUNT))
-		goto free_left;
+		goto free_crossings;
 	space->number = ida_alloc_min(&numbers, 1, GFP_KERNEL_ACCOUNT);
 	if (space->number < 0) {
 		ret = space->number;
@@ -97,8 +97,8 @@ free_number:
 	ida_free(&numbers, space->number);
 free_inside:
 	free_cpumask_var(space->mmu.inside);
-free_left:
-	free_percpu(space->mmu.left);
+free_crossings:
+	free_percpu(space->mmu.crossings);
 free_counters:
 	free_percpu(space->counters);
 free_space:
@@ -132,7 +132,7 @@ static void space_release(struct vms_object *obj)
 	xa_destroy(&space->residents);
 	ida_free(&numbers, space->number);
 	free_cpumask_var(space->mmu.inside);
-	free_percpu(space->mmu.left);
+	free_percpu(space->mmu.crossings);
 	call_rcu(&space->obj.rcu, space_free);
 }
 
