@@ -113,6 +113,10 @@ check-dkms:
 check-bochs:
 	@scripts/check $(TESTS:%=--test %) bochs
 
+# In the debug kernel; TIME is in seconds.
+fuzz:
+	@scripts/fuzz $(TIME:%=--time %)
+
 debug-kernel:
 	@scripts/debug-kernel build
 
@@ -162,6 +166,7 @@ help:
 	@echo '  make check-userland   tests that need no kernel'
 	@echo '  make check-kselftest  tests in the virtual machine [TESTS="name ..."]'
 	@echo '  make check-debug      the same in the debug kernel'
+	@echo '  make fuzz             fuzz the module in the debug kernel [TIME=SECONDS]'
 	@echo '  make check-mutations  that the tests notice mistakes of the module'
 	@echo '  make check-trace      the trace checker [TESTS="name ..."]'
 	@echo '  make bench            measurements, in the virtual machine [TABLES="name ..."]'
@@ -176,4 +181,4 @@ help:
 .PHONY: all module modules modules_install vm-module tools selftests demo bench \
 	check check-all check-style check-userland check-kselftest check-debug \
 	check-mutations check-trace check-clang check-dkms check-bochs tracecheck-tests \
-	dkms-install dkms-remove debug-kernel shell clean help
+	dkms-install dkms-remove debug-kernel fuzz shell clean help
