@@ -831,7 +831,7 @@ static int unmap_node(struct vms_unmap *u, struct vms_node *node)
 				return ret;
 			continue;
 		}
-		c->va = end;
+		c->va = min(end, u->end);
 	}
 	return 0;
 }

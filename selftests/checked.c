@@ -233,8 +233,10 @@ TEST_F_TIMEOUT(checked, threads__on_areas_of_their_own, 120)
 
 TEST_F(checked, flags__that_do_not_go_together)
 {
-	EXPECT_EQ(-EINVAL, vms_new_space_as(self->fd, VMSPACE_STRICT | VMSPACE_LAB));
-	EXPECT_EQ(-EINVAL, vms_new_space_as(self->fd, VMSPACE_STRICT | VMSPACE_CHECKED | VMSPACE_LAB));
+	const unsigned int strict_lab = VMSPACE_STRICT | VMSPACE_LAB;
+
+	EXPECT_EQ(-EINVAL, vms_new_space_as(self->fd, strict_lab));
+	EXPECT_EQ(-EINVAL, vms_new_space_as(self->fd, strict_lab | VMSPACE_CHECKED));
 }
 
 /* What a STRICT space refuses, the others take. */

@@ -97,8 +97,7 @@ static void check_names(int argc, char **argv)
 		for (t = 0; t < NR_TABLES && strcmp(argv[i], tables[t].name); t++)
 			;
 		if (t == NR_TABLES)
-			die(0, "bench: no table \"%s\": pages, large, calls, checked, memory, shootdown",
-			    argv[i]);
+			die(0, "bench: no table \"%s\"", argv[i]);
 	}
 }
 

@@ -40,7 +40,7 @@ struct action {
 /**
  * struct sample - one action
  * @call:	what the call took, in ns
- * @trip:	of these, from sending the interrupts to the last acknowledgement
+ * @trip:	of these, from sending the interrupts to the last acknowledgment
  * @handlers:	how many ran
  */
 struct sample {
@@ -288,7 +288,7 @@ static void sample_linux(const struct bench *b, unsigned int remote)
 	for (a = 0; a < NR_ACTIONS; a++) {
 		for (i = 0; i < SAMPLES; i++) {
 			act_linux(b, &actions[a], &sample);
-			/* A batch is not gathered there: each is flushed for itself, and many in parts. */
+			/* A batch is not gathered: each is flushed for itself, and many in parts. */
 			if (sample.handlers >= remote * (actions[a].batch ? BATCH : 1))
 				sample_add(&linux_samples[a], sample.call);
 		}

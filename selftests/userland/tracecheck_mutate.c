@@ -61,6 +61,7 @@ static const struct {
 	{ EVENT_SHOOTDOWN_PAGE, FIELD_VA, "no CPU held the page" },
 	{ EVENT_INITIATE_SHOOTDOWN, FIELD_SCOPE, "what it is not for was not held" },
 	{ EVENT_ACK_SHOOTDOWN_IPI, OTHER_CPU, "neither CPU held anything" },
+	{ EVENT_ACK_SHOOTDOWN_IPI, FIELD_FULL, "the CPU had left, and flushed all in doing so" },
 	{ EVENT_NEW_SPACE, FIELD_WIDTH, "wider addresses allow more" },
 	{ EVENT_NEW_SPACE, FIELD_CPUS, "the last CPU never shows" },
 	{ EVENT_NEW_SPACE, FIELD_CONTRACT, "the next contract allows more" },
