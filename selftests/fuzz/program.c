@@ -634,15 +634,16 @@ static void write_text(const char *path, const char *text)
 	close(fd);
 }
 
-/* The module's parameters, and what they are when it is loaded. */
+/* The module's parameters, and tracing; and what they were at the start. */
 static struct param {
 	const char *path;
-	char loaded[16];
+	char before[16];
 } params[] = {
 	{ .path = "/sys/module/vmspace/parameters/flush_ceiling" },
 	{ .path = "/sys/module/vmspace/parameters/linger_us" },
 	{ .path = "/sys/module/vmspace/parameters/max_quarantine" },
 	{ .path = "/sys/module/vmspace/parameters/checked" },
+	{ .path = "/sys/kernel/tracing/events/vmspace/enable" },
 };
 
 static void read_params(void)
@@ -653,8 +654,8 @@ static void read_params(void)
 
 	for (i = 0; i < ARRAY_SIZE(params); i++) {
 		fd = open(params[i].path, O_RDONLY | O_CLOEXEC);
-		len = read(fd, params[i].loaded, sizeof(params[i].loaded) - 1);
-		params[i].loaded[len < 0 ? 0 : len] = 0;
+		len = read(fd, params[i].before, sizeof(params[i].before) - 1);
+		params[i].before[len < 0 ? 0 : len] = 0;
 		close(fd);
 	}
 }
@@ -664,7 +665,7 @@ static void restore_params(void)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(params); i++)
-		write_text(params[i].path, params[i].loaded);
+		write_text(params[i].path, params[i].before);
 }
 
 static void do_param(struct lane *l, const struct fuzz_record *r)
