@@ -78,7 +78,7 @@ bench: packages-build packages-vm vm-module tools
 	@scripts/bench --kernel $(KERNEL) $(TABLES)
 
 check:
-	@scripts/check --kernel $(KERNEL)
+	@scripts/check --kernel $(KERNEL) $(PARTS)
 
 # All that there is, on every kernel; the debug kernel has its own.
 check-all:

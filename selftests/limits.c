@@ -213,7 +213,7 @@ FIXTURE_VARIANT(group)
 /* What is taken whole pages at a time is refused, without anyone being killed. */
 FIXTURE_VARIANT_ADD(group, frames) { .greed = { take_frames, 64 } };
 FIXTURE_VARIANT_ADD(group, large_frames) { .greed = { take_large_frames, 64 } };
-FIXTURE_VARIANT_ADD(group, tables) { .greed = { take_tables, 65536 } };
+FIXTURE_VARIANT_ADD(group, tables) { .greed = { take_tables, 16384 } };
 FIXTURE_VARIANT_ADD(group, spaces) { .greed = { take_spaces, 60000 }, .may_be_killed = true };
 FIXTURE_VARIANT_ADD(group, cursors) { .greed = { take_cursors, 60000 }, .may_be_killed = true };
 
