@@ -479,6 +479,9 @@ static int op_protect_next(struct vms_store *store, struct vmspace_op *op)
 	ret = check_how(c, op->flags);
 	if (!ret)
 		ret = check_change(op->protect.clear, op->protect.set);
+	/* As in strict_check_map(): no mapping without READ. */
+	if (!ret && c->space->is_strict && (op->protect.clear & VMSPACE_PROP_READ))
+		ret = -EINVAL;
 	if (!ret)
 		ret = protect_mapping(c, op, &m);
 	if (!ret) {
