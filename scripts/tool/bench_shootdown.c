@@ -288,7 +288,7 @@ static void sample_linux(const struct bench *b, unsigned int remote)
 	for (a = 0; a < NR_ACTIONS; a++) {
 		for (i = 0; i < SAMPLES; i++) {
 			act_linux(b, &actions[a], &sample);
-			/* A batch is not gathered: each is flushed for itself, and many in parts. */
+			/* A batch is not gathered, and a large unmap is flushed in parts. */
 			if (sample.handlers >= remote * (actions[a].batch ? BATCH : 1))
 				sample_add(&linux_samples[a], sample.call);
 		}
