@@ -267,6 +267,16 @@ TEST_F(checked, strict__refuses_many_at_once)
 	STRICT_REFUSES(-EINVAL, unmap(self->fd, self->cursor, 2 * PAGE, 0));
 }
 
+TEST_F(checked, strict__keeps_read)
+{
+	struct vmspace_op op;
+
+	ASSERT_EQ(0, map_at(self->fd, self->cursor, VA, self->memory, 0));
+	ASSERT_EQ(0, vms_jump(self->fd, self->cursor, VA));
+	STRICT_REFUSES(-EINVAL, vms_protect_next(self->fd, self->cursor, PAGE, VMSPACE_PROP_READ,
+						 0, 0, &op));
+}
+
 TEST_F(checked, strict__refuses_to_defer)
 {
 	struct vmspace_op op;
