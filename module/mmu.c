@@ -11,6 +11,8 @@
  * While inside, preemption is off and interrupts are on, so that flush
  * interrupts are served.  Nothing may sleep there.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/hw_breakpoint.h>
 #include <linux/io.h>
 #include <linux/kthread.h>

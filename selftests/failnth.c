@@ -579,57 +579,6 @@ TEST_F_TIMEOUT(failnth, file__mmap, LIMIT)
 	close(fd);
 }
 
-/* --- the module ----------------------------------------------------------- */
-
-/* Of the allocations of a load, so many from the last one backwards are the module's. */
-#define LOAD_PLACES	120
-
-/* How many calls of a load can be made to fail. */
-static int count_load_places(struct _test_data_failnth *self)
-{
-	const unsigned int most = 1000000;
-	char text[16] = "";
-
-	if (!arm(self->file, most) || vms_load_module())
-		return -1;
-	if (pread(self->file, text, sizeof(text) - 1, 0) <= 0)
-		return -1;
-	disarm(self->file);
-	return vms_unload_module() ? -1 : (int)most - atoi(text);
-}
-
-/* It is there, or not at all. */
-TEST_F_TIMEOUT(failnth, module__load, LIMIT)
-{
-	unsigned int refused = 0;
-	int n, places;
-
-	/* The harness of older kernels goes on after a skip in the setup. */
-	if (_metadata->skip)
-		return;
-	if (access(vms_module_path(), R_OK))
-		SKIP(return, "no %s to load: set VMSPACE_MODULE", vms_module_path());
-	ASSERT_EQ(0, vms_unload_module());
-	places = count_load_places(self);
-	ASSERT_LT(0, places);
-	for (n = places; n > 0 && n > places - LOAD_PLACES; n--) {
-		int ret;
-
-		ASSERT_TRUE(arm(self->file, n));
-		ret = vms_load_module();
-		disarm(self->file);
-		refused += ret != 0;
-		ASSERT_TRUE(ret == 0 || ret == -ENOMEM) {
-			TH_LOG("place %d of %d: %s", n, places, strerror(-ret));
-		}
-		ASSERT_EQ(ret ? -ENOENT : 0, vms_unload_module());
-	}
-	ksft_print_msg("%d places, the last %d tried, %u refused\n", places, places - n, refused);
-	fflush(stdout);
-	EXPECT_LT(0, refused);
-	ASSERT_EQ(0, vms_load_module());
-}
-
 /* --- and nothing was forgotten -------------------------------------------- */
 
 static bool in_program(unsigned int opcode)
