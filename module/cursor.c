@@ -818,8 +818,7 @@ static int unmap_node(struct vms_unmap *u, struct vms_node *node)
 			/* No leaf straddles an end of the range any more. */
 			cursor_make_room(c);
 			unmap_leaf(u, node, node->level, i, start);
-		} else if ((c->va == start && end <= u->end) ||
-			   (vms_mutated(VMS_MUTATION_TABLE_FIRST) && vms_node_of(e)->count == 1)) {
+		} else if (c->va == start && end <= u->end) {
 			unmap_table(u, vms_node_of(e));
 		} else {
 			struct vms_node *child = vms_node_of(e);
@@ -831,7 +830,7 @@ static int unmap_node(struct vms_unmap *u, struct vms_node *node)
 				return ret;
 			continue;
 		}
-		c->va = min(end, u->end);
+		c->va = end;
 	}
 	return 0;
 }

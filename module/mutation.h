@@ -33,7 +33,6 @@
  * @VMS_MUTATION_FLUSH_NOTHING:	an unmap that finds nothing sends a shootdown
  * @VMS_MUTATION_PROTECT_TWICE:	rights are changed by an unmap and a map
  * @VMS_MUTATION_WRONG_FRAME:	a frame is mapped in the place of its neighbour
- * @VMS_MUTATION_TABLE_FIRST:	a table is unlinked before its last leaf is cleared
  */
 enum vms_mutation {
 	VMS_MUTATION_NONE,
@@ -54,7 +53,6 @@ enum vms_mutation {
 	VMS_MUTATION_FLUSH_NOTHING,
 	VMS_MUTATION_PROTECT_TWICE,
 	VMS_MUTATION_WRONG_FRAME,
-	VMS_MUTATION_TABLE_FIRST,
 };
 
 #ifdef VMS_MUTATIONS
