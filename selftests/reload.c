@@ -206,6 +206,9 @@ TEST_F_TIMEOUT(reload, module__with_work_in_flight, 1100)
 {
 	unsigned int round, loads = number_of_loads();
 
+	/* The harness of older kernels goes on after a skip in the setup. */
+	if (_metadata->skip)
+		return;
 	for (round = 0; round < loads; round++)
 		reload_in_flight(_metadata, self, round);
 	ksft_print_msg("%u times\n", round);
@@ -242,6 +245,9 @@ TEST_F_TIMEOUT(reload, module__where_memory_is_nearly_full, 300)
 {
 	unsigned int round, loads = (number_of_loads() + 9) / 10;
 
+	/* The harness of older kernels goes on after a skip in the setup. */
+	if (_metadata->skip)
+		return;
 	if (self->hugepages < 0)
 		SKIP(return, "no hugepages to fill the memory with");
 	ASSERT_EQ(0, set_hugepages(self->hugepages + (available() - REST) / 2048));
