@@ -3,30 +3,7 @@
  * What the cursor's operations do to mappings: against an array of pages, and
  * against their postconditions.
  */
-#include "spec/apply.h"
-#include "spec/view.h"
-#include "spec_test.h"
-
-#define KB4	0x1000ULL
-#define MB2	0x200000ULL
-#define GB1	0x40000000ULL
-#define VA_END	((1ULL << 47) - KB4)
-#define WIDTH	46
-#define RW	(SPEC_PROP_READ | SPEC_PROP_WRITE)
-
-static struct spec_map before, after;
-
-static void start(void)
-{
-	spec_map_init(&before, &spec_test_alloc);
-	spec_map_init(&after, &spec_test_alloc);
-}
-
-static void end(void)
-{
-	spec_map_clear(&before);
-	spec_map_clear(&after);
-}
+#include "spec_maps.h"
 
 static const struct spec_map_args one_page = {
 	.frame = GB1, .len = KB4, .level = 1, .prop = RW,

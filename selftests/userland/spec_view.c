@@ -3,32 +3,7 @@
  * What a cursor sees: each postcondition holds for what it should hold for, and
  * is violated by each thing that it forbids.
  */
-#include "spec/apply.h"
-#include "spec/view.h"
-#include "spec_test.h"
-
-#define KB4	0x1000ULL
-#define MB2	0x200000ULL
-#define GB1	0x40000000ULL
-#define VA_END	((1ULL << 47) - KB4)
-#define WIDTH	46
-
-#define RW	(SPEC_PROP_READ | SPEC_PROP_WRITE)
-
-static struct spec_map before, after;
-
-/* Two equal maps: the one that an operation starts with, the one it leaves. */
-static void start(void)
-{
-	spec_map_init(&before, &spec_test_alloc);
-	spec_map_init(&after, &spec_test_alloc);
-}
-
-static void end(void)
-{
-	spec_map_clear(&before);
-	spec_map_clear(&after);
-}
+#include "spec_maps.h"
 
 static struct spec_pte make_pte(u64 frame, u64 size, u32 prop)
 {
