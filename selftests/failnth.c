@@ -386,7 +386,7 @@ FIXTURE_TEARDOWN(failnth)
 {
 	const char *left;
 
-	if (_metadata->skip)
+	if (vms_skipped(_metadata))
 		return;
 	left = vms_usage_not_back(&self->before, VMS_ANY);
 	EXPECT_EQ(NULL, left) {
@@ -474,8 +474,7 @@ TEST_F_TIMEOUT(failnth, operations__each_alone, LIMIT)
 {
 	unsigned int i, n, most = 0, all = 0;
 
-	/* The harness of older kernels goes on after a skip in the setup. */
-	if (_metadata->skip)
+	if (vms_skipped(_metadata))
 		return;
 	for (i = 0; i < NR_OPS; i++) {
 		for (n = 1; fail_one(_metadata, self, i, n); n++)
@@ -496,8 +495,7 @@ TEST_F_TIMEOUT(failnth, program__goes_on_after_a_failure, LIMIT)
 	unsigned int n, failed = 0;
 	bool injected = true;
 
-	/* The harness of older kernels goes on after a skip in the setup. */
-	if (_metadata->skip)
+	if (vms_skipped(_metadata))
 		return;
 	for (n = 1; injected; n++) {
 		struct vmspace_op ops[NR_OPS];
@@ -528,8 +526,7 @@ TEST_F_TIMEOUT(failnth, file__open_and_close, LIMIT)
 	unsigned int n, refused = 0;
 	bool injected = true;
 
-	/* The harness of older kernels goes on after a skip in the setup. */
-	if (_metadata->skip)
+	if (vms_skipped(_metadata))
 		return;
 	for (n = 1; injected; n++) {
 		int fd, error;
@@ -555,8 +552,7 @@ TEST_F_TIMEOUT(failnth, file__mmap, LIMIT)
 	int fd = vms_open();
 	__u64 offset;
 
-	/* The harness of older kernels goes on after a skip in the setup. */
-	if (_metadata->skip)
+	if (vms_skipped(_metadata))
 		return;
 	ASSERT_GE(fd, 0);
 	ASSERT_GT(vms_new_memory_of(fd, 4, PAGE, VMSPACE_CACHE_WB, &offset), 0);

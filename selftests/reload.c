@@ -206,8 +206,7 @@ TEST_F_TIMEOUT(reload, module__with_work_in_flight, 1100)
 {
 	unsigned int round, loads = number_of_loads();
 
-	/* The harness of older kernels goes on after a skip in the setup. */
-	if (_metadata->skip)
+	if (vms_skipped(_metadata))
 		return;
 	for (round = 0; round < loads; round++)
 		reload_in_flight(_metadata, self, round);
@@ -245,8 +244,7 @@ TEST_F_TIMEOUT(reload, module__where_memory_is_nearly_full, 300)
 {
 	unsigned int round, loads = (number_of_loads() + 9) / 10;
 
-	/* The harness of older kernels goes on after a skip in the setup. */
-	if (_metadata->skip)
+	if (vms_skipped(_metadata))
 		return;
 	if (self->hugepages < 0)
 		SKIP(return, "no hugepages to fill the memory with");
