@@ -5,12 +5,12 @@
 # "pass|fail|skip <tab> PREFIX/program.test".
 #
 # Variables: results, prefix, programs (the names of all that should run),
-# strict (a skip is a failure, but for a reason that matches may_skip), verbose
-# (show everything).
+# may_skip (a skip is a failure, but for a reason that matches it), verbose (show
+# everything).
 
 function result(kind, test, why)
 {
-	if (kind == "skip" && strict && !(may_skip && why ~ may_skip)) {
+	if (kind == "skip" && !(may_skip && why ~ may_skip)) {
 		kind = "fail"
 		why = "skipped, where everything is provided" (why ? ": " why : "")
 	}
