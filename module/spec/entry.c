@@ -56,20 +56,14 @@ static struct spec_flags decode_flags(u64 entry)
 	};
 }
 
-static u64 pat_bit(unsigned int level)
-{
-	return level == 1 ? SPEC_FLAG_PAT_4K : SPEC_FLAG_PAT;
-}
-
+/* In the place of PS there is PAT in a leaf of 4 KiB, which is elsewhere in others. */
 static u32 decode_attrs(u64 entry, unsigned int level)
 {
-	return (entry & SPEC_FLAG_A ? SPEC_ACCESSED : 0) |
-	       (entry & SPEC_FLAG_D ? SPEC_DIRTY : 0) |
-	       (entry & SPEC_FLAG_SOFT ? SPEC_SOFT : 0) |
-	       (entry & SPEC_FLAG_PWT ? SPEC_PWT : 0) |
-	       (entry & SPEC_FLAG_PCD ? SPEC_PCD : 0) |
-	       (entry & pat_bit(level) ? SPEC_PAT : 0) |
-	       (entry & SPEC_FLAG_G ? SPEC_GLOBAL : 0);
+	u32 attrs = entry >> SPEC_ATTRS_SHIFT & (SPEC_ALL_ATTRS & ~SPEC_NOREAD);
+
+	if (level == 1)
+		return attrs;
+	return (attrs & ~SPEC_PAT) | (entry & SPEC_FLAG_PAT ? SPEC_PAT : 0);
 }
 
 /**
@@ -84,17 +78,18 @@ static u32 decode_attrs(u64 entry, unsigned int level)
  */
 void spec_decode(u64 entry, unsigned int level, unsigned int width, struct spec_entry *e)
 {
-	*e = (struct spec_entry) { .kind = SPEC_EMPTY };
-	if (!(entry & SPEC_FLAG_P) || entry & spec_must_be_zero(entry, level, width))
+	bool is_page = level == 1 || is_large(entry, level);
+
+	if (!(entry & SPEC_FLAG_P) || entry & spec_must_be_zero(entry, level, width)) {
+		*e = (struct spec_entry) { .kind = SPEC_EMPTY };
 		return;
-	e->addr = entry & spec_address_mask(entry, level, width);
-	e->flags = decode_flags(entry);
-	if (level == 1 || is_large(entry, level)) {
-		e->kind = SPEC_PAGE;
-		e->attrs = decode_attrs(entry, level);
-	} else {
-		e->kind = SPEC_DIRECTORY;
 	}
+	*e = (struct spec_entry) {
+		.kind = is_page ? SPEC_PAGE : SPEC_DIRECTORY,
+		.addr = entry & spec_address_mask(entry, level, width),
+		.flags = decode_flags(entry),
+		.attrs = is_page ? decode_attrs(entry, level) : 0,
+	};
 }
 
 /* The leaf that a held entry becomes when READ is set. */
@@ -138,16 +133,14 @@ bool spec_decode_held(u64 entry, unsigned int level, unsigned int width, struct 
  */
 u64 spec_page_entry(const struct spec_pte *pte, unsigned int level)
 {
+	const u32 shown = SPEC_ALL_ATTRS & ~(SPEC_NOREAD | SPEC_PAT | SPEC_GLOBAL);
+
 	return pte->frame.base | (level > 1 ? SPEC_FLAG_PS : 0) |
 	       (pte->attrs & SPEC_NOREAD ? SPEC_FLAG_HELD : SPEC_FLAG_P) |
 	       (pte->flags.is_writable ? SPEC_FLAG_RW : 0) |
 	       (pte->flags.is_supervisor ? 0 : SPEC_FLAG_US) |
 	       (pte->flags.disable_execute ? SPEC_FLAG_XD : 0) |
-	       (pte->attrs & SPEC_ACCESSED ? SPEC_FLAG_A : 0) |
-	       (pte->attrs & SPEC_DIRTY ? SPEC_FLAG_D : 0) |
-	       (pte->attrs & SPEC_SOFT ? SPEC_FLAG_SOFT : 0) |
-	       (pte->attrs & SPEC_PWT ? SPEC_FLAG_PWT : 0) |
-	       (pte->attrs & SPEC_PCD ? SPEC_FLAG_PCD : 0);
+	       (u64)(pte->attrs & shown) << SPEC_ATTRS_SHIFT;
 }
 
 /**

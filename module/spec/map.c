@@ -2,32 +2,25 @@
 /*
  * Finite maps: a sorted vector of blocks of 2 MiB.
  *
- * A mapping is packed into one word, which is 0 for none:
- *
- *   0-44	number of the frame's first 4 KiB page
- *   45-52	attributes
- *   53-55	writable, supervisor, not executable
- *   56-57	level of the leaf
+ * A mapping is one word, never 0: the leaf of 4 KiB that would stand for it in a
+ * page table (entry.h), whatever its size; that of a larger one also has its level,
+ * in bits that no frame's address reaches.
  */
+#include "entry.h"
 #include "geometry.h"
 #include "map.h"
 
 #define BLOCK_SHIFT		21
+#define BLOCK_SIZE		BIT_ULL(BLOCK_SHIFT)
 #define BLOCK_BYTES		(SPEC_NUM_ENTRIES * sizeof(u64))
 #define KEY_END			BIT_ULL(57)
-
-#define PFN_MASK		(BIT_ULL(45) - 1)
-#define ATTRS_SHIFT		45
-#define WRITABLE		BIT_ULL(53)
-#define SUPERVISOR		BIT_ULL(54)
-#define DISABLE_EXECUTE		BIT_ULL(55)
-#define LEVEL_SHIFT		56
+#define LEVEL_SHIFT		57
 
 /**
  * struct block - the mappings with keys in one block of 2 MiB
  * @index:	of the block: its first address divided by 2 MiB
- * @large:	the mapping of 2 MiB or 1 GiB based at the block, packed, or 0
- * @pages:	512 mappings of 4 KiB, packed, 0 where there is none; or NULL
+ * @large:	the mapping of 2 MiB or 1 GiB based at the block, or 0
+ * @pages:	512 mappings of 4 KiB, 0 where there is none; or NULL
  * @nr:		how many of @pages there are
  */
 struct block {
@@ -37,28 +30,30 @@ struct block {
 	unsigned int nr;
 };
 
-static u64 packed_size(u64 packed)
+static u64 word_size(u64 word)
 {
-	return spec_entry_size(packed >> LEVEL_SHIFT);
+	unsigned int level = word >> LEVEL_SHIFT & 3;
+
+	return level ? spec_entry_size(level) : SPEC_PAGE_SIZE;
 }
 
 static u64 pack(const struct spec_pte *pte)
 {
-	return pte->frame.base >> SPEC_PAGE_SHIFT | (u64)pte->attrs << ATTRS_SHIFT |
-	       (pte->flags.is_writable ? WRITABLE : 0) |
-	       (pte->flags.is_supervisor ? SUPERVISOR : 0) |
-	       (pte->flags.disable_execute ? DISABLE_EXECUTE : 0) |
-	       (u64)spec_page_level(pte->frame.size) << LEVEL_SHIFT;
+	u64 level = pte->frame.size > SPEC_PAGE_SIZE ? spec_page_level(pte->frame.size) : 0;
+
+	return spec_page_entry(pte, 1) | level << LEVEL_SHIFT |
+	       (u64)(pte->attrs & (SPEC_PAT | SPEC_GLOBAL)) << SPEC_ATTRS_SHIFT;
 }
 
-static void unpack(u64 packed, struct spec_pte *pte)
+static void unpack(u64 word, struct spec_pte *pte)
 {
-	pte->frame.base = (packed & PFN_MASK) << SPEC_PAGE_SHIFT;
-	pte->frame.size = packed_size(packed);
-	pte->flags.is_writable = packed & WRITABLE;
-	pte->flags.is_supervisor = packed & SUPERVISOR;
-	pte->flags.disable_execute = packed & DISABLE_EXECUTE;
-	pte->attrs = packed >> ATTRS_SHIFT & SPEC_ALL_ATTRS;
+	pte->frame.base = spec_word_frame(word);
+	pte->frame.size = word_size(word);
+	pte->flags.is_writable = word & SPEC_FLAG_RW;
+	pte->flags.is_supervisor = !(word & SPEC_FLAG_US);
+	pte->flags.disable_execute = word & SPEC_FLAG_XD;
+	pte->attrs = (word >> SPEC_ATTRS_SHIFT & (SPEC_ALL_ATTRS & ~SPEC_NOREAD)) |
+		     (word & SPEC_FLAG_HELD ? SPEC_NOREAD : 0);
 }
 
 static u64 block_base(const struct block *b)
@@ -224,7 +219,7 @@ int spec_map_replace(struct spec_map *map, u64 base, const struct spec_pte *pte)
 
 	if (!slot)
 		return -ENOENT;
-	if (!valid(base, pte) || pte->frame.size != packed_size(*slot))
+	if (!valid(base, pte) || pte->frame.size != word_size(*slot))
 		return -EINVAL;
 	*slot = pack(pte);
 	return 0;
@@ -251,6 +246,226 @@ int spec_map_remove(struct spec_map *map, u64 base)
 	return 0;
 }
 
+static bool all_there(const struct block *b, unsigned int first, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = first; i < first + nr && b->nr < SPEC_NUM_ENTRIES; i++)
+		if (!b->pages[i])
+			return false;
+	return true;
+}
+
+static bool none_there(const struct block *b, unsigned int first, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = first; i < first + nr && b->nr; i++)
+		if (b->pages[i])
+			return false;
+	return true;
+}
+
+/**
+ * spec_map_insert_run - add mappings of 4 KiB side by side
+ * @map:	the map
+ * @base:	the first key, a multiple of 4 KiB
+ * @nr:		how many, which is at least 1 and as many as are in its block of 2 MiB
+ *		from there on at most
+ * @frames:	of each; multiples of 4 KiB below 2^57
+ * @rights:	flags and attributes, the same for all; its frame is not looked at
+ *
+ * Return: 0, or -EEXIST or -ENOMEM as spec_map_insert().
+ */
+int spec_map_insert_run(struct spec_map *map, u64 base, unsigned int nr, const u64 *frames,
+			const struct spec_pte *rights)
+{
+	const struct spec_pte pte = {
+		.frame.size = SPEC_PAGE_SIZE,
+		.flags = rights->flags,
+		.attrs = rights->attrs,
+	};
+	unsigned int i, index = spec_index_bits(1, base);
+	struct block *b = find_block(map, base);
+	u64 bits = pack(&pte), *words;
+
+	if (b && (b->large || !none_there(b, index, nr)))
+		return -EEXIST;
+	words = make_slot(map, base, SPEC_PAGE_SIZE);
+	if (!words)
+		return -ENOMEM;
+#pragma GCC unroll 8
+	for (i = 0; i < nr; i++)
+		words[i] = frames[i] | bits;
+	/* One was counted with its slot. */
+	find_block(map, base)->nr += nr - 1;
+	map->count += nr;
+	return 0;
+}
+
+/**
+ * spec_map_change_run - change mappings of 4 KiB side by side
+ * @map:	the map
+ * @base:	the first key
+ * @nr:		how many, as in spec_map_insert_run()
+ * @bits:	how; every mapping stays one
+ *
+ * Return: whether all of them are there; if not, nothing has changed.
+ */
+bool spec_map_change_run(struct spec_map *map, u64 base, unsigned int nr, struct spec_bits bits)
+{
+	unsigned int i, index = spec_index_bits(1, base);
+	struct block *b = find_block(map, base);
+	u64 *words;
+
+	if (!b || !b->nr || !all_there(b, index, nr))
+		return false;
+	words = b->pages + index;
+	if (!bits.add) {
+#pragma GCC unroll 8
+		for (i = 0; i < nr; i++)
+			words[i] &= bits.keep;
+	} else {
+#pragma GCC unroll 8
+		for (i = 0; i < nr; i++)
+			words[i] = (words[i] & bits.keep) | bits.add;
+	}
+	return true;
+}
+
+/* The entries of a block with keys in a region, as @first and the number of them. */
+static unsigned int block_part(const struct block *b, struct spec_region region,
+			       unsigned int *first)
+{
+	u64 start = block_base(b), end = start + BLOCK_SIZE;
+
+	if (start < region.base)
+		start = (region.base + SPEC_PAGE_SIZE - 1) & -SPEC_PAGE_SIZE;
+	if (end > region_end(region))
+		end = (region_end(region) + SPEC_PAGE_SIZE - 1) & -SPEC_PAGE_SIZE;
+	*first = (start - block_base(b)) >> SPEC_PAGE_SHIFT;
+	return start < end ? (end - start) >> SPEC_PAGE_SHIFT : 0;
+}
+
+/* Remove what has its key in a region; returns how many. */
+static unsigned int clear_block(struct block *b, struct spec_region region, u64 *bytes)
+{
+	unsigned int i, first, nr = block_part(b, region, &first), gone = 0, large = 0;
+
+	if (b->large && spec_contains(region, block_base(b))) {
+		*bytes += word_size(b->large);
+		b->large = 0;
+		large = 1;
+	}
+	if (b->nr && nr == SPEC_NUM_ENTRIES) {
+		gone = b->nr;
+		memset(b->pages, 0, BLOCK_BYTES);
+	} else {
+		for (i = first; i < first + nr && gone < b->nr; i++) {
+			gone += b->pages[i] != 0;
+			b->pages[i] = 0;
+		}
+	}
+	b->nr -= gone;
+	*bytes += gone * SPEC_PAGE_SIZE;
+	return gone + large;
+}
+
+static struct block *first_block(const struct spec_map *map, u64 from, u64 end)
+{
+	size_t i = spec_vector_find(&map->blocks, from >> BLOCK_SHIFT);
+	struct block *b = i < map->blocks.nr ? spec_vector_item(&map->blocks, i) : NULL;
+
+	return b && block_base(b) < end ? b : NULL;
+}
+
+/**
+ * spec_map_remove_region - remove all mappings with keys in a region
+ * @map:	the map
+ * @region:	the region
+ *
+ * Return: how many bytes they mapped.
+ */
+u64 spec_map_remove_region(struct spec_map *map, struct spec_region region)
+{
+	u64 from = region.base, bytes = 0;
+	struct block *b;
+
+	while ((b = first_block(map, from, region_end(region)))) {
+		from = block_base(b) + BLOCK_SIZE;
+		map->count -= clear_block(b, region, &bytes);
+		rest_if_empty(map, b);
+	}
+	return bytes;
+}
+
+static u64 sum_pages(const struct block *b, struct spec_region region, u64 *any, u64 *all)
+{
+	unsigned int i, first, nr = block_part(b, region, &first), holes = 0;
+	u64 set = *any, common = *all;
+
+	if (all_there(b, first, nr)) {
+#pragma GCC unroll 8
+		for (i = first; i < first + nr; i++) {
+			set |= b->pages[i];
+			common &= b->pages[i];
+		}
+	} else {
+		for (i = first; i < first + nr; i++) {
+			set |= b->pages[i];
+			common &= b->pages[i] ? b->pages[i] : ~0ULL;
+			holes += !b->pages[i];
+		}
+	}
+	*any = set;
+	*all = common;
+	return (nr - holes) * SPEC_PAGE_SIZE;
+}
+
+/**
+ * spec_map_sum - what the mappings with keys in a region have in common
+ * @map:	the map
+ * @region:	the region
+ * @any:	receives the bits that any of them has, see spec_map_words()
+ * @all:	receives the bits that all of them have
+ *
+ * Return: how many bytes they map.
+ */
+u64 spec_map_sum(const struct spec_map *map, struct spec_region region, u64 *any, u64 *all)
+{
+	u64 from = region.base, bytes = 0;
+	const struct block *b;
+
+	*any = 0;
+	*all = ~0ULL;
+	while ((b = first_block(map, from, region_end(region)))) {
+		from = block_base(b) + BLOCK_SIZE;
+		if (b->large && spec_contains(region, block_base(b))) {
+			*any |= b->large;
+			*all &= b->large;
+			bytes += word_size(b->large);
+		}
+		if (b->nr)
+			bytes += sum_pages(b, region, any, all);
+	}
+	return bytes;
+}
+
+/**
+ * spec_map_words - mappings of 4 KiB, as they are kept
+ * @map:	the map
+ * @va:		an address
+ *
+ * Return: that with the key @va, and those up to the end of its block of 2 MiB: each
+ * as its leaf would stand in a page table, or 0 for none.  NULL if the block has none.
+ */
+const u64 *spec_map_words(const struct spec_map *map, u64 va)
+{
+	const struct block *b = find_block(map, va);
+
+	return b && b->nr ? b->pages + spec_index_bits(1, va) : NULL;
+}
+
 /**
  * spec_map_get - the mapping with a key
  * @map:	the map
@@ -268,12 +483,31 @@ bool spec_map_get(const struct spec_map *map, u64 base, struct spec_pte *pte)
 	return slot;
 }
 
-/* The packed mapping with key @base if it covers @va, else 0. */
-static u64 covers(const struct spec_map *map, u64 base, u64 va)
+/* The large mapping of the block of @base if it covers @va, else 0. */
+static u64 large_covering(const struct spec_map *map, u64 base, u64 va)
 {
-	const u64 *slot = find_slot(map, base);
+	const struct block *b = find_block(map, base);
 
-	return slot && va - base < packed_size(*slot) ? *slot : 0;
+	return b && va - base < word_size(b->large) ? b->large : 0;
+}
+
+/* The mapping that covers an address, and its key; or 0. */
+static u64 covering(const struct spec_map *map, u64 va, u64 *base)
+{
+	const u64 *page = spec_map_words(map, va);
+	unsigned int level;
+	u64 word;
+
+	*base = va & -SPEC_PAGE_SIZE;
+	if (page && *page)
+		return *page;
+	for (level = 2; level <= SPEC_MAX_PAGE_LEVEL; level++) {
+		*base = va & -spec_entry_size(level);
+		word = large_covering(map, *base, va);
+		if (word)
+			return word;
+	}
+	return 0;
 }
 
 /**
@@ -289,24 +523,18 @@ static u64 covers(const struct spec_map *map, u64 base, u64 va)
  */
 bool spec_map_covering(const struct spec_map *map, u64 va, u64 *base, struct spec_pte *pte)
 {
-	unsigned int shift;
+	u64 key, word = covering(map, va, &key);
 
-	for (shift = 12; shift <= 30; shift += 9) {
-		u64 key = va >> shift << shift;
-		u64 packed = covers(map, key, va);
-
-		if (!packed)
-			continue;
-		if (base)
-			*base = key;
-		if (pte)
-			unpack(packed, pte);
-		return true;
-	}
-	return false;
+	if (!word)
+		return false;
+	if (base)
+		*base = key;
+	if (pte)
+		unpack(word, pte);
+	return true;
 }
 
-/* The first packed mapping of a block, which starts before @end, in [@from, @end), else 0. */
+/* The first mapping of a block, which starts before @end, in [@from, @end), else 0. */
 static u64 block_next(const struct block *b, u64 from, u64 end, u64 *base)
 {
 	u64 start = block_base(b);
@@ -343,20 +571,20 @@ bool spec_map_next_before(const struct spec_map *map, u64 from, u64 end, u64 *ba
 			  struct spec_pte *pte)
 {
 	size_t i = spec_vector_find(&map->blocks, from >> BLOCK_SHIFT);
-	u64 packed = 0, key;
+	u64 word = 0, key;
 
-	for (; i < map->blocks.nr && !packed; i++) {
+	for (; i < map->blocks.nr && !word; i++) {
 		const struct block *b = spec_vector_item(&map->blocks, i);
 
 		if (block_base(b) >= end)
 			break;
-		packed = block_next(b, from, end, &key);
+		word = block_next(b, from, end, &key);
 	}
-	if (!packed)
+	if (!word)
 		return false;
 	*base = key;
 	if (pte)
-		unpack(packed, pte);
+		unpack(word, pte);
 	return true;
 }
 

@@ -19,7 +19,7 @@
 #ifndef SPEC_MAP_H
 #define SPEC_MAP_H
 
-#include "types.h"
+#include "geometry.h"
 #include "vector.h"
 
 /**
@@ -34,6 +34,16 @@ struct spec_map {
 	u64 idle;
 };
 
+/**
+ * struct spec_bits - how leaves change: (leaf & keep) | add
+ * @keep:	bits that stay as they are
+ * @add:	bits that are set
+ */
+struct spec_bits {
+	u64 keep;
+	u64 add;
+};
+
 void spec_map_init(struct spec_map *map, const struct spec_alloc *alloc);
 void spec_map_clear(struct spec_map *map);
 int spec_map_copy(struct spec_map *to, const struct spec_map *from);
@@ -43,6 +53,13 @@ int spec_map_copy_range(struct spec_map *to, const struct spec_map *from,
 int spec_map_insert(struct spec_map *map, u64 base, const struct spec_pte *pte);
 int spec_map_replace(struct spec_map *map, u64 base, const struct spec_pte *pte);
 int spec_map_remove(struct spec_map *map, u64 base);
+
+int spec_map_insert_run(struct spec_map *map, u64 base, unsigned int nr, const u64 *frames,
+			const struct spec_pte *rights);
+bool spec_map_change_run(struct spec_map *map, u64 base, unsigned int nr, struct spec_bits bits);
+u64 spec_map_remove_region(struct spec_map *map, struct spec_region region);
+u64 spec_map_sum(const struct spec_map *map, struct spec_region region, u64 *any, u64 *all);
+const u64 *spec_map_words(const struct spec_map *map, u64 va);
 
 bool spec_map_get(const struct spec_map *map, u64 base, struct spec_pte *pte);
 bool spec_map_covering(const struct spec_map *map, u64 va, u64 *base, struct spec_pte *pte);
@@ -64,6 +81,15 @@ bool spec_pte_equal(const struct spec_pte *a, const struct spec_pte *b, u32 igno
 static inline u64 spec_map_count(const struct spec_map *map)
 {
 	return map->count;
+}
+
+/**
+ * spec_word_frame - the frame of a mapping
+ * @word:	from spec_map_words()
+ */
+static inline u64 spec_word_frame(u64 word)
+{
+	return word & (BIT_ULL(57) - SPEC_PAGE_SIZE);
 }
 
 /**

@@ -19,6 +19,7 @@
 
 #ifdef __KERNEL__
 #include <linux/bits.h>
+#include <linux/compiler.h>
 #include <linux/errno.h>
 #include <linux/string.h>
 #include <linux/types.h>
@@ -42,6 +43,9 @@ typedef long long s64;
 #endif
 #ifndef ARRAY_SIZE
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
+#endif
+#ifndef READ_ONCE
+#define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
 #endif
 #endif
 
@@ -73,19 +77,21 @@ struct spec_flags {
 /*
  * What else a mapping has, beyond the specification of page tables: a sum in
  * spec_pte.attrs.  A mapping of that specification has none but ACCESSED and
- * DIRTY, which the hardware may set at any time (S21).
+ * DIRTY, which the hardware may set at any time (S21).  All but NOREAD stand in a
+ * leaf of 4 KiB as they do here, SPEC_ATTRS_SHIFT bits higher (entry.h).
  */
 enum spec_attrs {
-	SPEC_NOREAD	= BIT(0),	/* not present: every access faults */
-	SPEC_ACCESSED	= BIT(1),
-	SPEC_DIRTY	= BIT(2),
-	SPEC_SOFT	= BIT(3),	/* a bit without meaning here */
-	SPEC_PWT	= BIT(4),	/* the three select the memory type */
-	SPEC_PCD	= BIT(5),
-	SPEC_PAT	= BIT(6),
-	SPEC_GLOBAL	= BIT(7),
+	SPEC_PWT	= BIT(0),	/* this, PCD and PAT select the memory type */
+	SPEC_PCD	= BIT(1),
+	SPEC_ACCESSED	= BIT(2),
+	SPEC_DIRTY	= BIT(3),
+	SPEC_PAT	= BIT(4),
+	SPEC_GLOBAL	= BIT(5),
+	SPEC_SOFT	= BIT(6),	/* a bit without meaning here */
+	SPEC_NOREAD	= BIT(7),	/* not present: every access faults */
 };
 
+#define SPEC_ATTRS_SHIFT	3
 #define SPEC_ALL_ATTRS		0xffU
 #define SPEC_HARDWARE_ATTRS	(SPEC_ACCESSED | SPEC_DIRTY)
 

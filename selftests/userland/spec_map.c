@@ -2,6 +2,7 @@
 /*
  * Finite maps, against a list that is searched from end to end.
  */
+#include "spec/entry.h"
 #include "spec/geometry.h"
 #include "spec/map.h"
 #include "spec_test.h"
@@ -144,6 +145,39 @@ static void compare(const struct spec_map *map, const struct list *list)
 	EXPECT_EQ(list_overlaps(list, region), spec_map_overlaps(map, region));
 }
 
+static bool starts_in(u64 base, struct spec_region region)
+{
+	return base >= region.base && base - region.base < region.size;
+}
+
+/* Of the words of mappings, the frames are looked at. */
+static void compare_sums(const struct spec_map *map, const struct list *list)
+{
+	const struct spec_region region = { random_base(), spec_test_random(3 * MB2) };
+	u64 any, all, bytes = 0, wanted_any = 0, wanted_all = ~0ULL, va = random_base();
+	const u64 *words = spec_map_words(map, va);
+	const struct entry *e;
+	unsigned int i;
+
+	for (i = 0; i < list->nr; i++) {
+		e = &list->entries[i];
+		if (!starts_in(e->base, region))
+			continue;
+		bytes += e->pte.frame.size;
+		wanted_any |= e->pte.frame.base;
+		wanted_all &= e->pte.frame.base;
+	}
+	EXPECT_EQ(bytes, spec_map_sum(map, region, &any, &all));
+	EXPECT_EQ(wanted_any, spec_word_frame(any));
+	EXPECT_EQ(spec_word_frame(wanted_all), spec_word_frame(all));
+	for (i = 0; i < 8 && va + i * KB4 < (va | (MB2 - 1)); i++) {
+		u64 frame = words ? spec_word_frame(words[i]) : 0;
+
+		e = list_get(list, va + i * KB4);
+		EXPECT_EQ(e && e->pte.frame.size == KB4 ? e->pte.frame.base : 0, frame);
+	}
+}
+
 static void compare_all(const struct spec_map *map, const struct list *list)
 {
 	const struct entry *e = list_next(list, 0);
@@ -155,6 +189,91 @@ static void compare_all(const struct spec_map *map, const struct list *list)
 		e = list_next(list, base + 1);
 	}
 	EXPECT(!e);
+}
+
+static bool any_starts_in(const struct list *list, u64 base, unsigned int nr)
+{
+	const struct entry *e = list_next(list, base);
+
+	return e && e->base < base + nr * KB4;
+}
+
+static void random_insert_run(struct spec_map *map, struct list *list, u64 base, unsigned int nr)
+{
+	const struct entry *first = list_get(list, base & -MB2);
+	struct spec_pte pte = random_pte();
+	u64 frames[512];
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < nr; i++)
+		frames[i] = spec_test_random(1ULL << 45) * KB4;
+	ret = spec_map_insert_run(map, base, nr, frames, &pte);
+	EXPECT_EQ(any_starts_in(list, base, nr) || (first && first->pte.frame.size > KB4) ?
+		  -EEXIST : 0, ret);
+	for (i = 0; !ret && i < nr; i++) {
+		pte.frame = (struct spec_region) { frames[i], KB4 };
+		list_insert(list, base + i * KB4, &pte);
+	}
+}
+
+/* Rights that none has any more, and others that all have. */
+static void random_change_run(struct spec_map *map, struct list *list, u64 base, unsigned int nr)
+{
+	const struct spec_bits bits = {
+		.keep = ~SPEC_FLAG_RW,
+		.add = spec_test_random(2) ? SPEC_FLAG_XD : 0,
+	};
+	unsigned int i, found = 0;
+
+	for (i = 0; i < nr; i++) {
+		const struct entry *e = list_get(list, base + i * KB4);
+
+		found += e && e->pte.frame.size == KB4;
+	}
+	EXPECT_EQ(found == nr, spec_map_change_run(map, base, nr, bits));
+	for (i = 0; found == nr && i < nr; i++) {
+		struct spec_pte *pte = &list_get(list, base + i * KB4)->pte;
+
+		pte->flags.is_writable = false;
+		pte->flags.disable_execute |= bits.add != 0;
+	}
+}
+
+static void random_remove_region(struct spec_map *map, struct list *list, u64 base)
+{
+	const struct spec_region region = { base + spec_test_random(2), spec_test_random(3 * MB2) };
+	u64 bytes = 0;
+	unsigned int i;
+
+	for (i = list->nr; i--;) {
+		if (!starts_in(list->entries[i].base, region))
+			continue;
+		bytes += list->entries[i].pte.frame.size;
+		list->entries[i] = list->entries[--list->nr];
+	}
+	EXPECT_EQ(bytes, spec_map_remove_region(map, region));
+}
+
+/* Mappings of 4 KiB side by side, up to the end of their block. */
+static void random_run_step(struct spec_map *map, struct list *list)
+{
+	u64 base = spec_test_random(8) ? random_base() : random_base() & -MB2;
+	u64 most = ((base | (MB2 - 1)) + 1 - base) / KB4;
+	unsigned int nr = spec_test_random(4) ? 1 + spec_test_random(most < 9 ? most : 9) : most;
+
+	if (base >= END)
+		return;
+	switch (spec_test_random(4)) {
+	case 0:
+		random_remove_region(map, list, base);
+		break;
+	case 1:
+		random_insert_run(map, list, base, nr);
+		break;
+	default:
+		random_change_run(map, list, base, nr);
+	}
 }
 
 static void random_step(struct spec_map *map, struct list *list)
@@ -184,7 +303,7 @@ static void random_step(struct spec_map *map, struct list *list)
 	}
 }
 
-static void random_run(unsigned int steps)
+static void random_program(unsigned int steps, bool with_runs)
 {
 	struct spec_map map, copy;
 	struct list list = { 0 };
@@ -193,8 +312,12 @@ static void random_run(unsigned int steps)
 	spec_map_init(&map, &spec_test_alloc);
 	spec_map_init(&copy, &spec_test_alloc);
 	for (i = 0; i < steps; i++) {
-		random_step(&map, &list);
+		if (with_runs && i % 4 == 0)
+			random_run_step(&map, &list);
+		else
+			random_step(&map, &list);
 		compare(&map, &list);
+		compare_sums(&map, &list);
 		if (i % 64)
 			continue;
 		compare_all(&map, &list);
@@ -215,7 +338,36 @@ TEST(map__random_operations)
 
 	spec_test_state = spec_test_number("SEED", 1);
 	for (; steps >= 1000; steps -= 1000)
-		random_run(1000);
+		random_program(1000, false);
+}
+
+TEST(map__random_operations_and_runs)
+{
+	u64 steps = spec_test_number("STEPS", 200000) / 10;
+
+	spec_test_state = spec_test_number("SEED", 2);
+	for (; steps >= 200; steps -= 200)
+		random_program(200, true);
+}
+
+TEST(map__run_out_of_memory)
+{
+	const u64 frames[2] = { 0, GB1 };
+	const struct spec_pte rights = { .flags.is_writable = true };
+	struct spec_map map;
+	long left;
+
+	for (left = 0; left < 2; left++) {
+		spec_map_init(&map, &spec_test_alloc);
+		spec_test_allocations = left;
+		EXPECT_EQ(-ENOMEM, spec_map_insert_run(&map, MB2 - 2 * KB4, 2, frames, &rights));
+		spec_test_allocations = -1;
+		EXPECT_EQ(0, spec_map_count(&map));
+		EXPECT(!spec_map_words(&map, MB2 - KB4));
+		EXPECT_EQ(0, spec_map_insert_run(&map, MB2 - 2 * KB4, 2, frames, &rights));
+		EXPECT_EQ(2, spec_map_count(&map));
+		spec_map_clear(&map);
+	}
 }
 
 static struct spec_pte page(u64 frame, u64 size)
