@@ -254,29 +254,78 @@ int spec_interp_range(const struct spec_pt *pt, struct spec_region region, struc
 	return 0;
 }
 
+/* They differ at most in the bits that may be more, of which none is lost. */
+static bool leaves_equal(const u64 *leaves, const u64 *words, unsigned int nr, u64 more)
+{
+	u64 differ = 0, lost = 0;
+	unsigned int i;
+
+#pragma GCC unroll 8
+	for (i = 0; i < nr; i++)
+		differ |= READ_ONCE(leaves[i]) ^ words[i];
+	for (i = 0; i < nr && differ & more; i++)
+		lost |= words[i] & ~READ_ONCE(leaves[i]);
+	return !(differ & ~more) && !(lost & more);
+}
+
+/*
+ * Whether the part of a table of level 1 that is walked means what it should, as can
+ * be told from its bytes at once; if not, it may still.
+ */
+static bool table_equal(const struct spec_iter *it, const struct spec_map *map, u32 more)
+{
+	const struct spec_pt *pt = it->pt;
+	u64 first = it->va < it->first ? it->first : it->va;
+	u64 last = it->va | (spec_entry_size(2) - 1);
+	const u64 *leaves = pt->table ? pt->table(pt->ctx, it->entry.addr) : NULL;
+	const u64 *words = spec_map_words(map, first);
+	struct spec_flags path = combine(it->path[2], it->entry.flags);
+	unsigned int nr;
+
+	if (!leaves || !words || !pt->held || !path.is_writable || path.is_supervisor ||
+	    path.disable_execute)
+		return false;
+	last = last < it->last ? last : it->last;
+	nr = (last >> SPEC_PAGE_SHIFT) - (first >> SPEC_PAGE_SHIFT) + 1;
+	return leaves_equal(leaves + spec_index_bits(1, first), words, nr, SPEC_FLAG_TRACKED |
+			    (u64)(more & ~SPEC_NOREAD) << SPEC_ATTRS_SHIFT);
+}
+
 /**
  * spec_interp_equal - whether a part of a page table means what it should
  * @pt:		the page table
  * @region:	mappings that overlap this are compared
- * @map:	what they should be; may hold others elsewhere
- * @ignore:	attributes in which they may differ
+ * @map:	what they should be, of a table of @pt->width; may hold others elsewhere
+ * @more:	attributes that they may have besides, as the hardware sets them (S21)
  */
 bool spec_interp_equal(const struct spec_pt *pt, struct spec_region region,
-		       const struct spec_map *map, u32 ignore)
+		       const struct spec_map *map, u32 more)
 {
 	u64 end = region.base + region.size, base;
 	struct spec_pte real, wanted;
 	struct spec_iter it;
-	bool more = spec_map_covering(map, region.base, &base, &wanted) ||
-		    spec_map_next_before(map, region.base, end, &base, &wanted);
+	bool any = spec_map_covering(map, region.base, &base, &wanted) ||
+		   spec_map_next_before(map, region.base, end, &base, &wanted);
 
-	spec_for_each_page(&it, pt, region) {
+	spec_for_each_entry(&it, pt, region) {
+		if (it.entry.kind == SPEC_DIRECTORY) {
+			if (it.level != 2 || !table_equal(&it, map, more))
+				continue;
+			if (any && base < it.va)
+				return false;
+			/* On to what comes after the table. */
+			it.entry.kind = SPEC_EMPTY;
+			any = spec_map_next_before(map, it.va + spec_entry_size(2), end, &base,
+						   &wanted);
+			continue;
+		}
 		spec_iter_pte(&it, &real);
-		if (!more || base != it.va || !spec_pte_equal(&real, &wanted, ignore))
+		if (!any || base != it.va || !spec_pte_equal(&real, &wanted, more) ||
+		    wanted.attrs & ~real.attrs)
 			return false;
-		more = spec_map_next_before(map, base + 1, end, &base, &wanted);
+		any = spec_map_next_before(map, base + 1, end, &base, &wanted);
 	}
-	return !more;
+	return !any;
 }
 
 /**

@@ -16,6 +16,8 @@
  * struct spec_pt - a page table
  * @read:	reads entry @idx of the table at @table, a physical address (S36);
  *		of a table that it does not know it returns 0
+ * @table:	the entries of the table at @table, for who can read many at once; or
+ *		NULL, and so may be what it returns
  * @ctx:	passed to @read
  * @cr3:	physical address of the root
  * @levels:	4 or 5
@@ -25,6 +27,7 @@
  */
 struct spec_pt {
 	u64 (*read)(void *ctx, u64 table, unsigned int idx);
+	const u64 *(*table)(void *ctx, u64 table);
 	void *ctx;
 	u64 cr3;
 	unsigned int levels;
@@ -69,7 +72,7 @@ bool spec_valid_walk(const struct spec_pt *pt, u64 va, struct spec_pte *pte);
 int spec_interp_pt_mem(const struct spec_pt *pt, struct spec_map *map);
 int spec_interp_range(const struct spec_pt *pt, struct spec_region region, struct spec_map *map);
 bool spec_interp_equal(const struct spec_pt *pt, struct spec_region region,
-		       const struct spec_map *map, u32 ignore);
+		       const struct spec_map *map, u32 more);
 bool spec_table_empty(const struct spec_pt *pt, u64 table, unsigned int level);
 
 /**

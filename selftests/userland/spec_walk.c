@@ -41,6 +41,26 @@ static u64 read_table(void *ctx, u64 table, unsigned int idx)
 	return table >= FIRST && i < nr_tables ? tables[i][idx] : 0;
 }
 
+static const u64 *see_table(void *ctx, u64 table)
+{
+	u64 i = (table - FIRST) / KB4;
+
+	EXPECT(!ctx);
+	return table >= FIRST && i < nr_tables ? tables[i] : NULL;
+}
+
+/* The comparison says the same, whether whole tables can be looked at or not. */
+static bool interp_equal(const struct spec_pt *pt, struct spec_region region,
+			 const struct spec_map *map, u32 more)
+{
+	struct spec_pt seen = *pt;
+	bool equal = spec_interp_equal(pt, region, map, more);
+
+	seen.table = see_table;
+	EXPECT_EQ(equal, spec_interp_equal(&seen, region, map, more));
+	return equal;
+}
+
 static struct spec_pt new_pt(unsigned int levels)
 {
 	memset(tables, 0, sizeof(tables));
@@ -373,7 +393,7 @@ TEST(S30_interpretation_of_random_tables)
 		interp_table(&pt, pt.cr3, 4, 0, 7, &mine);
 		EXPECT_EQ(0, spec_interp_pt_mem(&pt, &map));
 		EXPECT(spec_map_equal(&mine, &map, 0));
-		EXPECT(spec_interp_equal(&pt, SPEC_ALL, &mine, 0));
+		EXPECT(interp_equal(&pt, SPEC_ALL, &mine, 0));
 		mappings += spec_map_count(&map);
 	}
 	printf("# %llu mappings in %u page tables\n", mappings, ROUNDS);
@@ -437,7 +457,7 @@ TEST(S30_interpretation_of_a_range)
 			EXPECT_EQ(0, spec_interp_range(&pt, region, &part));
 			EXPECT_EQ(0, spec_map_copy_range(&cut, &map, region));
 			EXPECT(spec_map_equal(&part, &cut, 0));
-			EXPECT(spec_interp_equal(&pt, region, &map, 0));
+			EXPECT(interp_equal(&pt, region, &map, 0));
 		}
 	}
 	spec_map_clear(&map);
@@ -466,37 +486,114 @@ TEST(S30_comparison_finds_differences)
 
 		EXPECT(spec_map_get(&map, here.base, &pte));
 		spec_map_remove(&map, here.base);
-		EXPECT(!spec_interp_equal(&pt, here, &map, 0));
-		EXPECT(spec_interp_equal(&pt, behind, &map, 0));
+		EXPECT(!interp_equal(&pt, here, &map, 0));
+		EXPECT(interp_equal(&pt, behind, &map, 0));
 		pte.flags.is_writable = true;
 		spec_map_insert(&map, here.base, &pte);
-		EXPECT(!spec_interp_equal(&pt, here, &map, 0));
+		EXPECT(!interp_equal(&pt, here, &map, 0));
 		pte.flags.is_writable = false;
 		pte.attrs = SPEC_DIRTY;
 		spec_map_replace(&map, here.base, &pte);
-		EXPECT(!spec_interp_equal(&pt, here, &map, 0));
-		EXPECT(spec_interp_equal(&pt, here, &map, SPEC_HARDWARE_ATTRS));
+		EXPECT(!interp_equal(&pt, here, &map, 0));
+		EXPECT(!interp_equal(&pt, here, &map, SPEC_HARDWARE_ATTRS));
 		pte.attrs = 0;
 		spec_map_replace(&map, here.base, &pte);
-		EXPECT(spec_interp_equal(&pt, SPEC_ALL, &map, 0));
+		/* What the hardware has set may be new, and is not lost. */
+		*slot(&pt, here.base, 1, DIR) |= D;
+		EXPECT(!interp_equal(&pt, here, &map, 0));
+		EXPECT(!interp_equal(&pt, here, &map, SPEC_ACCESSED));
+		EXPECT(interp_equal(&pt, here, &map, SPEC_HARDWARE_ATTRS));
+		*slot(&pt, here.base, 1, DIR) &= ~D;
+		EXPECT(interp_equal(&pt, SPEC_ALL, &map, 0));
 	}
 	/* The same page elsewhere. */
 	EXPECT(spec_map_get(&map, 3 * KB4, &pte));
 	spec_map_remove(&map, 3 * KB4);
 	spec_map_insert(&map, 4 * KB4, &pte);
-	EXPECT(!spec_interp_equal(&pt, SPEC_ALL, &map, 0));
+	EXPECT(!interp_equal(&pt, SPEC_ALL, &map, 0));
 	spec_map_remove(&map, 4 * KB4);
 	spec_map_insert(&map, 3 * KB4, &pte);
-	EXPECT(spec_interp_equal(&pt, SPEC_ALL, &map, 0));
+	EXPECT(interp_equal(&pt, SPEC_ALL, &map, 0));
 	/* One that is there too much: in the middle, and at the end. */
 	pte.frame = (struct spec_region) { GB1, KB4 };
 	spec_map_insert(&map, 5 * KB4, &pte);
-	EXPECT(!spec_interp_equal(&pt, SPEC_ALL, &map, 0));
+	EXPECT(!interp_equal(&pt, SPEC_ALL, &map, 0));
 	spec_map_remove(&map, 5 * KB4);
 	spec_map_insert(&map, 2 * MB2, &pte);
-	EXPECT(!spec_interp_equal(&pt, SPEC_ALL, &map, 0));
-	EXPECT(spec_interp_equal(&pt, (struct spec_region) { 0, 2 * MB2 }, &map, 0));
-	EXPECT(!spec_interp_equal(&pt, (struct spec_region) { 2 * MB2, 0 }, &map, 0));
+	EXPECT(!interp_equal(&pt, SPEC_ALL, &map, 0));
+	EXPECT(interp_equal(&pt, (struct spec_region) { 0, 2 * MB2 }, &map, 0));
+	EXPECT(!interp_equal(&pt, (struct spec_region) { 2 * MB2, 0 }, &map, 0));
+	spec_map_clear(&map);
+}
+
+/* In a full table, each bit of each leaf, in a range that has the leaf and in none that has not. */
+TEST(S30_comparison_of_a_full_table)
+{
+	struct spec_pt pt = new_pt(4);
+	struct spec_pte pte = { 0 };
+	struct spec_map map;
+	unsigned int i, bit;
+	u64 *leaves, base;
+
+	pt.held = true;
+	for (i = 0; i < 512; i++)
+		put(&pt, MB2 + i * KB4, 1, (1000 + 7 * i) * KB4 | DIR);
+	leaves = slot(&pt, MB2, 1, DIR);
+	spec_map_init(&map, &spec_test_alloc);
+	EXPECT_EQ(0, spec_interp_pt_mem(&pt, &map));
+	EXPECT(interp_equal(&pt, SPEC_ALL, &map, 0));
+	for (i = 0; i < 512; i++) {
+		u64 first = spec_test_random(i + 1), after = i + 1 + spec_test_random(512 - i);
+		const struct spec_region with = { MB2 + first * KB4, (after - first) * KB4 };
+		const struct spec_region before = { 0, MB2 + i * KB4 };
+		const struct spec_region behind = { MB2 + (i + 1) * KB4, GB1 };
+
+		for (bit = 0; bit < 64; bit++) {
+			bool told = bit != 10;	/* SPEC_FLAG_TRACKED */
+			bool hardware = bit == 5 || bit == 6;
+
+			/* A present leaf is not held as well, and neither is looked at. */
+			if (bit == 11)
+				continue;
+			leaves[i] ^= 1ULL << bit;
+			EXPECT_EQ(!told, interp_equal(&pt, with, &map, 0));
+			EXPECT_EQ(!told || hardware,
+				  interp_equal(&pt, with, &map, SPEC_HARDWARE_ATTRS));
+			EXPECT(interp_equal(&pt, before, &map, 0));
+			EXPECT(interp_equal(&pt, behind, &map, 0));
+			leaves[i] ^= 1ULL << bit;
+		}
+	}
+	/* A and D that are known are not lost. */
+	pte = (struct spec_pte) { .frame = { leaves[9] & ~0xfffULL, KB4 }, { true, false, false } };
+	for (pte.attrs = SPEC_ACCESSED; pte.attrs <= SPEC_DIRTY; pte.attrs *= 2) {
+		spec_map_replace(&map, MB2 + 9 * KB4, &pte);
+		EXPECT(!interp_equal(&pt, SPEC_ALL, &map, SPEC_HARDWARE_ATTRS));
+	}
+	pte.attrs = 0;
+	spec_map_replace(&map, MB2 + 9 * KB4, &pte);
+	EXPECT(interp_equal(&pt, SPEC_ALL, &map, 0));
+	/* Something that is there too much, before the table and behind it. */
+	pte.frame = (struct spec_region) { GB1, KB4 };
+	for (base = MB2 - KB4; base <= 2 * MB2; base += MB2 + KB4) {
+		EXPECT_EQ(0, spec_map_insert(&map, base, &pte));
+		EXPECT(!interp_equal(&pt, SPEC_ALL, &map, 0));
+		EXPECT_EQ(0, spec_map_remove(&map, base));
+	}
+	/* What is held is mapped, but to the hardware. */
+	leaves[0] = (leaves[0] & ~P) | HELD;
+	spec_map_clear(&map);
+	EXPECT_EQ(0, spec_interp_pt_mem(&pt, &map));
+	EXPECT(interp_equal(&pt, SPEC_ALL, &map, 0));
+	pt.held = false;
+	EXPECT(!interp_equal(&pt, SPEC_ALL, &map, 0));
+	leaves[0] = (leaves[0] & ~HELD) | P;
+	pt.held = true;
+	spec_map_clear(&map);
+	EXPECT_EQ(0, spec_interp_pt_mem(&pt, &map));
+	/* Rights on the path are those of the leaves, too. */
+	*slot(&pt, MB2, 2, DIR) ^= RW;
+	EXPECT(!interp_equal(&pt, SPEC_ALL, &map, 0));
 	spec_map_clear(&map);
 }
 
