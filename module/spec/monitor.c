@@ -109,6 +109,15 @@ bool spec_monitor_inside(const struct spec_monitor *mon, unsigned int core)
 }
 
 /**
+ * spec_monitor_deserted - whether no core is inside
+ * @mon:	the space
+ */
+bool spec_monitor_deserted(const struct spec_monitor *mon)
+{
+	return spec_tlb_deserted(&mon->machine.hw.maximal);
+}
+
+/**
  * spec_monitor_enter - a core has loaded the root
  * @mon:	the space
  * @core:	the core
@@ -238,6 +247,7 @@ static const char *op_start(struct spec_monitor *mon, u64 id, struct spec_region
 	(*op)->changed = false;
 	(*op)->range = range;
 	(*op)->bytes = 0;
+	(*op)->told = 0;
 	spec_order_start(&(*op)->order, operation);
 	return NULL;
 }
@@ -305,6 +315,7 @@ const char *spec_monitor_protect_start(struct spec_monitor *mon, u64 id,
 	if (rule)
 		return rule;
 	op->change = change;
+	op->bits = spec_change_bits(change);
 	if (!is_strict(mon) || !spec_map_first(&mon->os.hw.pt, range.base, &range.base, &pte))
 		return NULL;
 	spec_set_prop(&pte, (spec_prop(&pte) & ~change.clear) | change.set);
@@ -341,7 +352,8 @@ static const char *find_mapping(struct spec_monitor *mon, u64 va, const struct s
 		return "S31_as_it_was";
 	if (known.attrs & ~pte->attrs & SPEC_HARDWARE_ATTRS)
 		return "accessed_and_dirty_are_never_lost";
-	spec_map_replace(pt, va, pte);
+	if (known.attrs != pte->attrs)
+		spec_map_replace(pt, va, pte);
 	return NULL;
 }
 
@@ -374,33 +386,56 @@ static const char *wrote_map(struct spec_monitor *mon, struct spec_monitor_op *o
 	return rule ? rule : spec_ops_map(&mon->machine, op->id, va, pte);
 }
 
-static const char *wrote_unmap(struct spec_monitor *mon, struct spec_monitor_op *op, u64 va,
-			       u64 size)
+/* What an operation may unmap. */
+static const char *check_unmapped(const struct spec_monitor_op *op, struct spec_region region)
 {
 	if (op->operation == SPEC_PROTECT)
 		return "protect_unmaps_nothing";
 	if (op->operation == SPEC_MAP && !op->args.replace)
 		return "S58_map_replaces_nothing";
-	if (va < op->range.base || va - op->range.base >= op->range.size ||
-	    size > op->range.size - (va - op->range.base))
+	if (region.base < op->range.base || region.base - op->range.base >= op->range.size ||
+	    region.size > op->range.size - (region.base - op->range.base))
 		return "unmap_in_its_range";
+	return NULL;
+}
+
+static void count_unmapped(struct spec_monitor_op *op, u64 bytes)
+{
 	if (op->operation == SPEC_UNMAP)
-		op->bytes += size;
+		op->bytes += bytes;
+}
+
+static const char *wrote_unmap(struct spec_monitor *mon, struct spec_monitor_op *op, u64 va,
+			       u64 size)
+{
+	const char *rule = check_unmapped(op, (struct spec_region) { va, size });
+
+	if (rule)
+		return rule;
+	count_unmapped(op, size);
 	return spec_ops_unmap(&mon->machine, op->id, va);
+}
+
+/* Where a protect may change something. */
+static const char *check_changed(const struct spec_monitor_op *op, u64 va)
+{
+	if (op->operation != SPEC_PROTECT)
+		return "only_a_protect_protects";
+	return va < op->range.base || va - op->range.base >= op->range.size ?
+	       "protect_in_its_range" : NULL;
 }
 
 static const char *wrote_protect(struct spec_monitor *mon, struct spec_monitor_op *op, u64 va,
 				 const struct spec_pte *from, const struct spec_pte *to)
 {
 	struct spec_pte wanted = *from;
+	const char *rule = check_changed(op, va);
 
-	if (op->operation != SPEC_PROTECT)
-		return "only_a_protect_protects";
+	if (rule)
+		return rule;
 	spec_set_prop(&wanted, (spec_prop(from) & ~op->change.clear) | op->change.set);
 	if (!spec_pte_equal(&wanted, to, 0))
 		return "protect_next_property";
-	if (va < op->range.base || va - op->range.base >= op->range.size)
-		return "protect_in_its_range";
 	return spec_ops_protect(&mon->machine, op->id, va, to->flags, to->attrs);
 }
 
@@ -426,17 +461,26 @@ static const char *wrote_over_page(struct spec_monitor *mon, struct spec_monitor
 	return rule ? rule : wrote_map(mon, op, va, &new);
 }
 
+static bool maps_nothing(const struct spec_monitor *mon, u64 va, unsigned int level)
+{
+	return !spec_map_overlaps(&mon->machine.hw.pt,
+				  (struct spec_region) { va, spec_entry_size(level) });
+}
+
 /* A table was there, with all that is mapped in it. */
 static const char *wrote_over_table(struct spec_monitor *mon, struct spec_monitor_op *op, u64 va,
 				    unsigned int level, const struct spec_entry *to)
 {
-	u64 end = va + spec_entry_size(level), base = va;
-	const char *rule = NULL;
-	struct spec_pte pte, new;
+	const struct spec_region region = { va, spec_entry_size(level) };
+	const char *rule = check_unmapped(op, region);
+	struct spec_pte new;
+	u64 bytes;
 
-	while (!rule && spec_map_next(&mon->machine.hw.pt, base, &base, &pte) && base < end) {
-		rule = wrote_unmap(mon, op, base, pte.frame.size);
-		base++;
+	if (maps_nothing(mon, va, level)) {
+		rule = NULL;
+	} else if (!rule) {
+		rule = spec_ops_unmap_all(&mon->machine, op->id, region, &bytes);
+		count_unmapped(op, bytes);
 	}
 	if (!rule)
 		rule = spec_ops_unlink(&mon->machine, op->id, va, level - 1);
@@ -446,12 +490,6 @@ static const char *wrote_over_table(struct spec_monitor *mon, struct spec_monito
 		return "S66_no_table_for_a_table";
 	new = entry_pte(to, level);
 	return wrote_map(mon, op, va, &new);
-}
-
-static bool maps_nothing(const struct spec_monitor *mon, u64 va, unsigned int level)
-{
-	return !spec_map_overlaps(&mon->machine.hw.pt,
-				  (struct spec_region) { va, spec_entry_size(level) });
 }
 
 static const char *check_order(struct spec_monitor *mon, struct spec_monitor_op *op, u64 va,
@@ -584,6 +622,94 @@ const char *spec_monitor_write(struct spec_monitor *mon, u64 id, u64 va, unsigne
 	return rule || !is_strict(mon) ? rule : strict_wrote(mon, op);
 }
 
+/* What may write many leaves at once, while it executes; else *rule says why not. */
+static struct spec_monitor_op *find_running(const struct spec_monitor *mon, u64 id,
+					    const char **rule)
+{
+	struct spec_monitor_op *op = find(mon, id);
+
+	*rule = NULL;
+	if (is_strict(mon) || !op || !op->executing)
+		*rule = "S76_executing";
+	else if (op->written)
+		*rule = "S72_written_while_executing";
+	else
+		op->changed = true;
+	return op;
+}
+
+/**
+ * spec_monitor_map_run - leaves of 4 KiB were written side by side, as a map asks
+ * @mon:	the space, not a STRICT one, where each is a step (S61)
+ * @id:		its cursor
+ * @va:		first address that the first spans
+ * @nr:		how many, in one table; nothing stood there
+ * @frames:	that they shall lead to
+ *
+ * So many steps as spec_monitor_write(), of which nothing is known but that they were
+ * taken: what they made of the table is seen at the end, from its bytes.
+ *
+ * Return: NULL or the rule.
+ */
+const char *spec_monitor_map_run(struct spec_monitor *mon, u64 id, u64 va, unsigned int nr,
+				 const u64 *frames)
+{
+	const char *rule;
+	struct spec_monitor_op *op = find_running(mon, id, &rule);
+	struct spec_pte pte;
+
+	if (rule)
+		return rule;
+	if (op->operation != SPEC_MAP)
+		return "S66_only_a_map_maps";
+	pte = args_pte(&op->args);
+	pte.frame = (struct spec_region) { frames[0], SPEC_PAGE_SIZE };
+	rule = check_mapped(op, va, &pte);
+	if (!rule)
+		rule = check_mapped(op, va + (nr - 1) * SPEC_PAGE_SIZE, &pte);
+	if (rule)
+		return rule;
+	op->bytes += nr * SPEC_PAGE_SIZE;
+	op->told += nr * SPEC_PAGE_SIZE;
+	return spec_ops_map_run(&mon->machine, id, va, nr, frames, &pte);
+}
+
+/**
+ * spec_monitor_frames_told - whether all frames that a map has mapped were told
+ * @mon:	the space
+ * @id:		its cursor
+ */
+bool spec_monitor_frames_told(const struct spec_monitor *mon, u64 id)
+{
+	const struct spec_monitor_op *op = find(mon, id);
+
+	return op && op->told == op->bytes;
+}
+
+/**
+ * spec_monitor_protect_run - leaves of 4 KiB were changed side by side, as a protect asks
+ * @mon:	the space, not a STRICT one, where each is a step (S61)
+ * @id:		its cursor
+ * @va:		first address that the first spans
+ * @nr:		how many, in one table
+ *
+ * As spec_monitor_map_run().
+ *
+ * Return: NULL or the rule.
+ */
+const char *spec_monitor_protect_run(struct spec_monitor *mon, u64 id, u64 va, unsigned int nr)
+{
+	const char *rule;
+	struct spec_monitor_op *op = find_running(mon, id, &rule);
+
+	if (rule)
+		return rule;
+	rule = check_changed(op, va);
+	if (!rule)
+		rule = check_changed(op, va + (nr - 1) * SPEC_PAGE_SIZE);
+	return rule ? rule : spec_ops_protect_run(&mon->machine, id, va, nr, op->bits);
+}
+
 /**
  * spec_monitor_op_end - an unmap or protect is done with its writes (S67)
  * @mon:	the space
@@ -608,24 +734,23 @@ const char *spec_monitor_op_end(struct spec_monitor *mon, u64 id)
 
 /* Everything in the range has the property that a protect gives. */
 static const char *check_protected(const struct spec_monitor *mon, struct spec_region range,
-				   struct spec_change change, u64 *bytes)
+				   struct spec_bits bits, u64 *bytes)
 {
-	const u32 rights = ~(SPEC_PROP_ACCESSED | SPEC_PROP_DIRTY);
-	u64 end = range.base + range.size, base;
-	struct spec_pte pte;
-	bool more;
+	const struct spec_map *pt = &mon->machine.hw.pt;
+	u64 any, all, base;
 
 	*bytes = 0;
 	if (!range.size)
 		return NULL;
-	for (more = spec_map_first(&mon->machine.hw.pt, range.base, &base, &pte);
-	     more && base < end; more = spec_map_next(&mon->machine.hw.pt, base + 1, &base, &pte)) {
-		u32 prop = spec_prop(&pte) & rights;
-
-		if (prop & change.clear || ~prop & change.set & rights)
-			return "protect_leaves_nothing_out";
-		*bytes += pte.frame.size;
+	/* What straddles the start counts. */
+	if (spec_map_covering(pt, range.base, &base, NULL)) {
+		range.size += range.base - base;
+		range.base = base;
 	}
+	*bytes = spec_map_sum(pt, range, &any, &all);
+	if (*bytes && (any & ~bits.keep & ~bits.add & ~SPEC_FLAG_HARDWARE ||
+		       ~all & bits.add & ~SPEC_FLAG_HARDWARE))
+		return "protect_leaves_nothing_out";
 	return NULL;
 }
 
@@ -659,7 +784,7 @@ static const char *check_end(const struct spec_monitor *mon, const struct spec_m
 			return "unmap_leaves_nothing";
 		break;
 	default:
-		rule = check_protected(mon, range, op->change, &bytes);
+		rule = check_protected(mon, range, op->bits, &bytes);
 		if (rule)
 			return rule;
 		return bytes == pages * SPEC_PAGE_SIZE ? NULL : "pages_are_counted";

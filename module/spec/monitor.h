@@ -54,8 +54,10 @@ enum spec_scope {
  * @range:	that the operation is for
  * @args:	of a map
  * @change:	of a protect
+ * @bits:	what that is in leaves
  * @order:	of writes, in a STRICT space
  * @bytes:	mapped, unmapped or met on the way
+ * @told:	mapped to frames that were told
  * @nr_pages:	pages of the next shootdown
  * @pages:	their addresses
  * @scope:	of the shootdown that goes on
@@ -70,8 +72,10 @@ struct spec_monitor_op {
 	struct spec_region range;
 	struct spec_map_args args;
 	struct spec_change change;
+	struct spec_bits bits;
 	struct spec_order order;
 	u64 bytes;
+	u64 told;
 	unsigned int nr_pages;
 	u64 pages[SPEC_MONITOR_PAGES];
 	enum spec_scope scope;
@@ -104,6 +108,7 @@ void spec_monitor_destroy(struct spec_monitor *mon);
 const char *spec_monitor_enter(struct spec_monitor *mon, unsigned int core);
 const char *spec_monitor_leave(struct spec_monitor *mon, unsigned int core);
 bool spec_monitor_inside(const struct spec_monitor *mon, unsigned int core);
+bool spec_monitor_deserted(const struct spec_monitor *mon);
 
 const char *spec_monitor_lock(struct spec_monitor *mon, u64 id, struct spec_region range);
 const char *spec_monitor_drop(struct spec_monitor *mon, u64 id);
@@ -116,6 +121,9 @@ const char *spec_monitor_protect_start(struct spec_monitor *mon, u64 id,
 				       struct spec_region range, struct spec_change change);
 const char *spec_monitor_write(struct spec_monitor *mon, u64 id, u64 va, unsigned int level,
 			       u64 old, u64 new);
+const char *spec_monitor_map_run(struct spec_monitor *mon, u64 id, u64 va, unsigned int nr,
+				 const u64 *frames);
+const char *spec_monitor_protect_run(struct spec_monitor *mon, u64 id, u64 va, unsigned int nr);
 const char *spec_monitor_op_end(struct spec_monitor *mon, u64 id);
 const char *spec_monitor_end(struct spec_monitor *mon, u64 id, u64 va, u64 pages, int error,
 			     bool is_deferred);
@@ -131,6 +139,7 @@ const char *spec_monitor_quarantine(struct spec_monitor *mon, u64 id);
 
 const char *spec_monitor_access(struct spec_monitor *mon, unsigned int core, u64 va,
 				bool is_store, bool faulted);
+bool spec_monitor_frames_told(const struct spec_monitor *mon, u64 id);
 bool spec_monitor_frame_taken(const struct spec_monitor *mon, struct spec_region frame);
 const char *spec_monitor_gone(struct spec_monitor *mon);
 

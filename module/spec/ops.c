@@ -257,6 +257,100 @@ const char *spec_ops_protect(struct spec_ops *m, u64 id, u64 va, struct spec_fla
 	return spec_hw_protect(&m->hw, va, &from, &to, id);
 }
 
+/**
+ * spec_ops_map_run - spec_ops_map() of 4 KiB pages side by side
+ * @m:		the address space
+ * @id:		the operation, executing
+ * @va:		first address
+ * @nr:		how many, in one block of 2 MiB
+ * @frames:	of each
+ * @rights:	flags and attributes, the same for all
+ *
+ * Return: NULL or the rule.
+ */
+const char *spec_ops_map_run(struct spec_ops *m, u64 id, u64 va, unsigned int nr,
+			     const u64 *frames, const struct spec_pte *rights)
+{
+	const char *rule = may_change(m, id, (struct spec_region) { va, nr * SPEC_PAGE_SIZE });
+	int err;
+
+	if (rule)
+		return rule;
+	/* What is larger than a page covers all of them, or none. */
+	if (spec_map_covering(&m->hw.pt, va, NULL, NULL))
+		return "S58_no_overlap";
+	err = spec_map_insert_run(&m->hw.pt, va, nr, frames, rights);
+	if (!err)
+		return NULL;
+	return err == -ENOMEM ? spec_no_memory : "S58_no_overlap";
+}
+
+/* One of them, which a core may hold. */
+static const char *protect_held(struct spec_ops *m, u64 id, u64 va, struct spec_bits bits)
+{
+	struct spec_pte from, to;
+
+	spec_map_get(&m->hw.pt, va, &from);
+	spec_map_change_run(&m->hw.pt, va, 1, bits);
+	spec_map_get(&m->hw.pt, va, &to);
+	return spec_tlb_stale_add(&m->hw.maximal, va, &from, id, spec_must_flush(&from, &to)) ?
+	       spec_no_memory : NULL;
+}
+
+/**
+ * spec_ops_protect_run - spec_ops_protect() of 4 KiB pages side by side
+ * @m:		the address space
+ * @id:		the operation, executing
+ * @va:		first address
+ * @nr:		how many, in one block of 2 MiB
+ * @bits:	how they change
+ *
+ * Return: NULL or the rule, or spec_no_memory when some have changed.
+ */
+const char *spec_ops_protect_run(struct spec_ops *m, u64 id, u64 va, unsigned int nr,
+				 struct spec_bits bits)
+{
+	const struct spec_bits none = { .keep = ~0ULL };
+	bool deserted = spec_tlb_deserted(&m->hw.maximal);
+	const char *rule = may_change(m, id, (struct spec_region) { va, nr * SPEC_PAGE_SIZE });
+	unsigned int i;
+
+	if (rule)
+		return rule;
+	if (!spec_map_change_run(&m->hw.pt, va, nr, deserted ? bits : none))
+		return "S64_key";
+	for (i = 0; !deserted && !rule && i < nr; i++)
+		rule = protect_held(m, id, va + i * SPEC_PAGE_SIZE, bits);
+	return rule;
+}
+
+/**
+ * spec_ops_unmap_all - spec_ops_unmap() of all that is mapped in a region
+ * @m:		the address space
+ * @id:		the operation, executing
+ * @region:	the region; no mapping straddles its ends
+ * @bytes:	receives how much was mapped there
+ *
+ * Return: NULL or the rule, or spec_no_memory when some are unmapped.
+ */
+const char *spec_ops_unmap_all(struct spec_ops *m, u64 id, struct spec_region region, u64 *bytes)
+{
+	const char *rule = may_change(m, id, region);
+	u64 end = region.base + region.size, base = region.base;
+	struct spec_pte pte;
+
+	*bytes = 0;
+	if (!rule && spec_tlb_deserted(&m->hw.maximal)) {
+		*bytes = spec_map_remove_region(&m->hw.pt, region);
+		return NULL;
+	}
+	while (!rule && spec_map_next_before(&m->hw.pt, base, end, &base, &pte)) {
+		rule = spec_hw_unmap(&m->hw, base, &pte, id);
+		*bytes += pte.frame.size;
+	}
+	return rule;
+}
+
 /* Map what @pte maps, in 512 pieces. */
 static const char *map_pieces(struct spec_ops *m, u64 va, struct spec_pte pte)
 {

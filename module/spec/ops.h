@@ -24,7 +24,7 @@
  * by whoever drives the machine.
  *
  * All functions return NULL; or the rule that is violated, and then nothing has
- * changed; or spec_no_memory, likewise.
+ * changed; or spec_no_memory, likewise, but for those that take many steps at once.
  */
 #ifndef SPEC_OPS_H
 #define SPEC_OPS_H
@@ -82,6 +82,11 @@ const char *spec_ops_map(struct spec_ops *m, u64 id, u64 va, const struct spec_p
 const char *spec_ops_unmap(struct spec_ops *m, u64 id, u64 va);
 const char *spec_ops_protect(struct spec_ops *m, u64 id, u64 va, struct spec_flags flags,
 			     u32 attrs);
+const char *spec_ops_map_run(struct spec_ops *m, u64 id, u64 va, unsigned int nr,
+			     const u64 *frames, const struct spec_pte *rights);
+const char *spec_ops_protect_run(struct spec_ops *m, u64 id, u64 va, unsigned int nr,
+				 struct spec_bits bits);
+const char *spec_ops_unmap_all(struct spec_ops *m, u64 id, struct spec_region region, u64 *bytes);
 const char *spec_ops_split(struct spec_ops *m, u64 id, u64 va);
 const char *spec_ops_unlink(struct spec_ops *m, u64 id, u64 va, unsigned int level);
 

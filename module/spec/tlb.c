@@ -107,6 +107,15 @@ bool spec_tlb_inside(const struct spec_tlb *tlb, unsigned int core)
 }
 
 /**
+ * spec_tlb_deserted - whether no core is inside, so that none can hold anything
+ * @tlb:	the TLBs
+ */
+bool spec_tlb_deserted(const struct spec_tlb *tlb)
+{
+	return spec_cores_empty(tlb->inside, spec_cores_words(tlb->cores));
+}
+
+/**
  * spec_tlb_enter - a core begins to walk the page table, with an empty TLB (S41)
  * @tlb:	the TLBs
  * @core:	the core
@@ -185,7 +194,7 @@ int spec_tlb_stale_add(struct spec_tlb *tlb, u64 base, const struct spec_pte *pt
 	size_t words = spec_cores_words(tlb->cores), i;
 	struct spec_stale *stale;
 
-	if (spec_cores_empty(tlb->inside, words))
+	if (spec_tlb_deserted(tlb))
 		return 0;
 	stale = make_stale(tlb, base, pte, owner, must_flush);
 	if (!stale)

@@ -87,6 +87,7 @@ int spec_tlb_init(struct spec_tlb *tlb, const struct spec_alloc *alloc, unsigned
 void spec_tlb_destroy(struct spec_tlb *tlb);
 
 bool spec_tlb_inside(const struct spec_tlb *tlb, unsigned int core);
+bool spec_tlb_deserted(const struct spec_tlb *tlb);
 const char *spec_tlb_enter(struct spec_tlb *tlb, unsigned int core);
 const char *spec_tlb_leave(struct spec_tlb *tlb, unsigned int core);
 

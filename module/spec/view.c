@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "entry.h"
 #include "view.h"
 
 /**
@@ -33,6 +34,30 @@ void spec_set_prop(struct spec_pte *pte, u32 prop)
 		      (prop & SPEC_PROP_ACCESSED ? SPEC_ACCESSED : 0) |
 		      (prop & SPEC_PROP_DIRTY ? SPEC_DIRTY : 0) |
 		      (prop & SPEC_PROP_SOFT ? SPEC_SOFT : 0);
+}
+
+static u64 leaf_with(u32 prop)
+{
+	struct spec_pte pte = { };
+
+	spec_set_prop(&pte, prop);
+	return spec_page_entry(&pte, 1);
+}
+
+/**
+ * spec_change_bits - what a change of the property is in leaves (S23)
+ * @change:	the change
+ */
+struct spec_bits spec_change_bits(struct spec_change change)
+{
+	/* These say that a mapping may not do something. */
+	const u64 negative = SPEC_FLAG_XD | SPEC_FLAG_HELD;
+	u64 set = leaf_with(change.set) ^ negative, clear = leaf_with(change.clear) ^ negative;
+
+	return (struct spec_bits) {
+		.keep = ~(set | clear),
+		.add = (set & ~negative) | (clear & negative),
+	};
 }
 
 /**

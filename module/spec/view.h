@@ -90,6 +90,7 @@ struct spec_map_args {
 
 u32 spec_prop(const struct spec_pte *pte);
 void spec_set_prop(struct spec_pte *pte, u32 prop);
+struct spec_bits spec_change_bits(struct spec_change change);
 
 const char *spec_check_mapping(u64 base, const struct spec_pte *pte, unsigned int width);
 const char *spec_check_view(const struct spec_view *view, u64 va_end, unsigned int width);

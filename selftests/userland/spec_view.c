@@ -3,6 +3,7 @@
  * What a cursor sees: each postcondition holds for what it should hold for, and
  * is violated by each thing that it forbids.
  */
+#include "spec/entry.h"
 #include "spec_maps.h"
 
 static struct spec_pte make_pte(u64 frame, u64 size, u32 prop)
@@ -55,6 +56,32 @@ static const char *mapping(u64 va, u64 frame, u64 size)
 	const struct spec_pte pte = make_pte(frame, size, RW);
 
 	return spec_check_mapping(va, &pte, WIDTH);
+}
+
+/* Each property may stay, go or come: 3^7 changes, each of every property. */
+TEST(view__bits_of_a_change)
+{
+	unsigned int i, k, n, prop;
+
+	for (i = 0; i < 2187; i++) {
+		struct spec_change change = { 0 };
+		struct spec_bits bits;
+
+		for (k = 0, n = i; k < 7; k++, n /= 3) {
+			change.clear |= n % 3 == 1 ? 1 << k : 0;
+			change.set |= n % 3 == 2 ? 1 << k : 0;
+		}
+		bits = spec_change_bits(change);
+		for (prop = 0; prop < 128; prop++) {
+			struct spec_pte from = { .frame = { GB1, KB4 }, .attrs = SPEC_PCD };
+			struct spec_pte to = from;
+
+			spec_set_prop(&from, prop);
+			spec_set_prop(&to, (prop & ~change.clear) | change.set);
+			EXPECT_EQ(spec_page_entry(&to, 1),
+				  (spec_page_entry(&from, 1) & bits.keep) | bits.add);
+		}
+	}
 }
 
 TEST(mapping__size)
