@@ -9,8 +9,9 @@
  * each CPU tries to load from what was unmapped.
  *
  * CPUs come and go with interrupts off, and do not wait for the monitor: it
- * catches up with them before each step for which it matters.  A CPU that left
- * and came back has flushed, which is told by vms_mmu.crossings.
+ * catches up with them before each step for which it matters: where translations
+ * become stale, and where nobody may hold them any more.  A CPU that left and came
+ * back has flushed, which is told by vms_mmu.crossings.
  *
  * After a violation nothing can be said of what follows: the space is broken, and
  * operations on it fail.
@@ -44,7 +45,10 @@ MODULE_PARM_DESC(checked, "hold every new space against the specification");
  * @lock:	guards all that follows
  * @monitor:	the specification's view of the space
  * @live:	the page table as it is
+ * @frames:	of a step, before it is taken
  * @crossings:	by CPU: vms_mmu.crossings when it was looked at last
+ * @acks:	by CPU, none of which has acknowledged: for the next shootdown; or NULL.
+ *		Exchanged without the lock
  * @steps:	steps that were taken along
  * @violations:	times that something was not as it should be
  * @rule:	the first rule that was violated, or NULL
@@ -54,7 +58,9 @@ struct vms_audit {
 	struct mutex lock;		/* all that follows */
 	struct spec_monitor monitor;
 	struct spec_pt live;
+	u64 frames[VMS_ENTRIES];
 	unsigned long *crossings;
+	struct vms_ack *acks;
 	u64 steps;
 	u64 violations;
 	const char *rule;
@@ -95,6 +101,12 @@ static u64 read_live(void *ctx, u64 table, unsigned int idx)
 	return READ_ONCE(((const u64 *)phys_to_virt(table))[idx]) & ~vms_sme_mask();
 }
 
+/* Likewise; with the bit of memory encryption in them, they have to be read one by one. */
+static const u64 *live_table(void *ctx, u64 table)
+{
+	return vms_sme_mask() ? NULL : phys_to_virt(table);
+}
+
 /**
  * vms_audit_create - hold a space against the specification from now on, if asked for
  * @space:	new; its page table and CPU set are there
@@ -126,6 +138,7 @@ struct vms_audit *vms_audit_create(struct vms_space *space, unsigned int kind)
 	mutex_init(&audit->lock);
 	audit->live = (struct spec_pt) {
 		.read = read_live,
+		.table = live_table,
 		.cr3 = __pa(space->mmu.root),
 		.levels = space->pt.levels,
 		.width = boot_cpu_data.x86_phys_bits,
@@ -179,21 +192,23 @@ static void violation(struct vms_space *space, const struct vms_audited *step, c
 	tell_states(audit, step->va);
 }
 
+static noinline void judge_wrong(struct vms_space *space, const struct vms_audited *step,
+				 const char *rule)
+{
+	if (rule != spec_no_memory) {
+		violation(space, step, rule);
+		return;
+	}
+	pr_warn_ratelimited("space %d is not checked any further: no memory\n", space->number);
+	space->audit->blind = true;
+}
+
 /* What the specification says of a step. With the lock. */
 static void judge(struct vms_space *space, const struct vms_audited *step, const char *rule)
 {
-	struct vms_audit *audit = space->audit;
-
-	audit->steps++;
-	if (!rule)
-		return;
-	if (rule == spec_no_memory) {
-		pr_warn_ratelimited("space %d is not checked any further: no memory\n",
-				    space->number);
-		audit->blind = true;
-	} else {
-		violation(space, step, rule);
-	}
+	space->audit->steps++;
+	if (rule)
+		judge_wrong(space, step, rule);
 }
 
 /* Whether there is something to hold a step against; with the lock then. */
@@ -238,6 +253,9 @@ static void catch_up(struct vms_space *space)
 {
 	unsigned int cpu;
 
+	/* Who came and went meanwhile has taken nothing along. */
+	if (cpumask_empty(space->mmu.inside) && spec_monitor_deserted(&space->audit->monitor))
+		return;
 	for_each_possible_cpu(cpu)
 		catch_up_cpu(space, cpu);
 }
@@ -258,6 +276,7 @@ void vms_audit_destroy(struct vms_space *space)
 	}
 	static_branch_dec(&vms_audit_key);
 	spec_monitor_destroy(&audit->monitor);
+	kfree(audit->acks);
 	kfree(audit->crossings);
 	kfree(audit);
 }
@@ -390,6 +409,45 @@ void vms_audit_write(const struct vms_cursor *c, u64 va, unsigned int level, u64
 }
 
 /**
+ * vms_audit_map_run - leaves of 4 KiB were written side by side, where nothing stood
+ * @c:		the cursor that owns them
+ * @map:	what it maps
+ * @index:	of the first page in the memory object
+ * @va:		first address that the first spans
+ * @nr:		how many, in one table
+ */
+void vms_audit_map_run(const struct vms_cursor *c, const struct vms_map *map, u64 index, u64 va,
+		       unsigned int nr)
+{
+	const struct vms_audited step = { "write", c->gather.op, va };
+	struct vms_audit *audit = c->space->audit;
+
+	if (!audit_begin(audit))
+		return;
+	vms_memory_frames(map->mem, index, audit->frames, nr);
+	judge(c->space, &step, spec_monitor_map_run(&audit->monitor, c->gather.op, va, nr,
+						    audit->frames));
+	audit_done(audit);
+}
+
+/**
+ * vms_audit_protect_run - leaves of 4 KiB were changed side by side, as a protect asks
+ * @c:		the cursor that owns them
+ * @va:		first address that the first spans
+ * @nr:		how many, in one table
+ */
+void vms_audit_protect_run(const struct vms_cursor *c, u64 va, unsigned int nr)
+{
+	const struct vms_audited step = { "write", c->gather.op, va };
+	struct vms_audit *audit = c->space->audit;
+
+	if (!audit_begin(audit))
+		return;
+	judge(c->space, &step, spec_monitor_protect_run(&audit->monitor, c->gather.op, va, nr));
+	audit_done(audit);
+}
+
+/**
  * vms_audit_op_end - an unmap or protect is done with its writes
  * @c:	the cursor
  */
@@ -451,15 +509,16 @@ int vms_audit_end(const struct vms_cursor *c, const struct vms_ended *ended)
 	const struct vms_audited step = { "end", c->gather.op, ended->start };
 	struct vms_audit *audit = c->space->audit;
 	const char *rule;
+	bool told;
 
 	if (!audit_begin(audit))
 		return audit_broken(audit);
-	catch_up(c->space);
+	told = spec_monitor_frames_told(&audit->monitor, c->gather.op);
 	rule = spec_monitor_end(&audit->monitor, c->gather.op, c->va, ended->pages, ended->result,
 				vms_gather_awaits(&c->gather));
 	if (!rule)
 		rule = compare(audit, ended->start, c->va);
-	if (!rule && ended->map && !ended->result)
+	if (!rule && ended->map && !ended->result && !told)
 		rule = check_frames(audit, ended->map, ended->start, c->va);
 	judge(c->space, &step, rule);
 	return audit_done(audit);
@@ -484,7 +543,6 @@ void vms_audit_initiate(struct vms_space *space, u64 op, const u64 *va, unsigned
 
 	if (!audit_begin(audit))
 		return;
-	catch_up(space);
 	for (i = 0; i < nr && !full && !rule; i++)
 		rule = spec_monitor_page(&audit->monitor, op, va[i]);
 	if (!rule)
@@ -534,27 +592,52 @@ static void judge_ack(struct vms_space *space, u64 op, unsigned int cpu, const s
 }
 
 /**
+ * vms_audit_begin_acks - where CPUs shall say what they do
+ * @space:	the space
+ *
+ * Return: by CPU, for vms_audit_end_shootdown(); or NULL if there is no memory for it.
+ */
+struct vms_ack *vms_audit_begin_acks(struct vms_space *space)
+{
+	struct vms_ack *acks = xchg(&space->audit->acks, NULL);
+
+	return acks ? : kcalloc(nr_cpu_ids, sizeof(*acks), GFP_KERNEL_ACCOUNT);
+}
+
+static void judge_acks(struct vms_space *space, u64 op, struct vms_ack *acks)
+{
+	unsigned int cpu;
+
+	for (cpu = 0; cpu < nr_cpu_ids; cpu++) {
+		if (acks[cpu].acked && !space->audit->rule)
+			judge_ack(space, op, cpu, &acks[cpu]);
+		acks[cpu].acked = false;
+	}
+}
+
+/**
  * vms_audit_end_shootdown - all CPUs have acknowledged
  * @space:	the space
  * @op:		number of the cursor
- * @acks:	by CPU, or NULL if there was no memory for it
+ * @acks:	from vms_audit_begin_acks()
  */
-void vms_audit_end_shootdown(struct vms_space *space, u64 op, const struct vms_ack *acks)
+void vms_audit_end_shootdown(struct vms_space *space, u64 op, struct vms_ack *acks)
 {
 	const struct vms_audited step = { "end_shootdown", op };
 	struct vms_audit *audit = space->audit;
-	unsigned int cpu;
 
-	if (!audit_begin(audit))
+	if (!audit_begin(audit)) {
+		kfree(acks);
 		return;
+	}
 	catch_up(space);
-	if (!acks)
+	if (acks)
+		judge_acks(space, op, acks);
+	else
 		judge(space, &step, spec_no_memory);
-	for (cpu = 0; acks && cpu < nr_cpu_ids && !audit->rule; cpu++)
-		if (acks[cpu].acked)
-			judge_ack(space, op, cpu, &acks[cpu]);
 	if (!audit->rule && !audit->blind)
 		judge(space, &step, spec_monitor_end_shootdown(&audit->monitor, op));
+	kfree(xchg(&audit->acks, acks));
 	audit_done(audit);
 }
 
@@ -570,7 +653,6 @@ void vms_audit_release(struct vms_space *space, u64 op)
 
 	if (!audit_begin(audit))
 		return;
-	catch_up(space);
 	judge(space, &step, spec_monitor_release(&audit->monitor, op));
 	audit_done(audit);
 }

@@ -57,6 +57,9 @@ void vms_audit_map_start(const struct vms_cursor *c, const struct vms_map *map);
 void vms_audit_unmap_start(const struct vms_cursor *c, u64 len);
 void vms_audit_protect_start(const struct vms_cursor *c, u64 len, u32 clear, u32 set);
 void vms_audit_write(const struct vms_cursor *c, u64 va, unsigned int level, u64 old, u64 new);
+void vms_audit_map_run(const struct vms_cursor *c, const struct vms_map *map, u64 index, u64 va,
+		       unsigned int nr);
+void vms_audit_protect_run(const struct vms_cursor *c, u64 va, unsigned int nr);
 void vms_audit_op_end(const struct vms_cursor *c);
 int vms_audit_end(const struct vms_cursor *c, const struct vms_ended *ended);
 
@@ -64,7 +67,8 @@ void vms_audit_initiate(struct vms_space *space, u64 op, const u64 *va, unsigned
 			bool full, unsigned int scope);
 void vms_audit_probe(struct vms_space *space, const u64 *va, unsigned int nr,
 		     struct vms_ack *ack);
-void vms_audit_end_shootdown(struct vms_space *space, u64 op, const struct vms_ack *acks);
+struct vms_ack *vms_audit_begin_acks(struct vms_space *space);
+void vms_audit_end_shootdown(struct vms_space *space, u64 op, struct vms_ack *acks);
 void vms_audit_release(struct vms_space *space, u64 op);
 void vms_audit_quarantine(struct vms_space *space, u64 op);
 

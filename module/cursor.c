@@ -630,18 +630,6 @@ static void map_over(struct vms_cursor *c, struct vms_node *node, unsigned int i
 		vms_gather_va(&c->gather, va);
 }
 
-static void map_wrote(struct vms_cursor *c, const struct vms_piece *piece,
-		      const struct vms_node *node, unsigned int index)
-{
-	unsigned int i;
-
-	if (!step_writes(c))
-		return;
-	for (i = 0; i < piece->nr; i++)
-		step_write(c, piece->va + i * VMS_PAGE_SIZE, 1, 0,
-			   READ_ONCE(node->table[index + i]));
-}
-
 static void map_fill(struct vms_cursor *c, const struct vms_map *map,
 		     const struct vms_piece *piece, struct vms_node *node)
 {
@@ -653,7 +641,7 @@ static void map_fill(struct vms_cursor *c, const struct vms_map *map,
 		vms_memory_get_leaves(map->mem, piece->index, map->prop, &node->table[index],
 				      piece->nr);
 		node->count += piece->nr;
-		map_wrote(c, piece, node, index);
+		step_map_run(c, map, piece->index, piece->va, &node->table[index], piece->nr);
 		return;
 	}
 	for (i = 0; i < piece->nr; i++) {
@@ -921,8 +909,8 @@ static void protect_blind(u64 *slots, unsigned int nr, struct vms_change change)
 /* Whether the small leaves that follow can be changed so. */
 static bool protect_can_blind(const struct vms_cursor *c, struct vms_change change)
 {
-	/* One instruction does it, or none; and nobody wants to know of each. */
-	if ((change.add && ~change.keep) || step_writes(c))
+	/* One instruction does it, or none. */
+	if ((change.add && ~change.keep) || !step_can_run(c, ~change.keep))
 		return false;
 	/* All is flushed anyway, or rights grow and nothing is. */
 	return (c->gather.full && c->gather.fresh) || (change.add && !(change.add & VMS_XD));
@@ -967,6 +955,7 @@ static u64 protect_run(struct vms_cursor *c, struct vms_walk *w, struct vms_chan
 	for (i = 0; i < nr; i++, va += size) {
 		if (w->level == 1 && protect_can_blind(c, change)) {
 			protect_blind(slots + i, nr - i, change);
+			step_protect_run(c, va, nr - i);
 			break;
 		}
 		protect_slot(c, slots + i, va, w->level, change);

@@ -297,17 +297,15 @@ static void step_initiate_shootdown(struct vms_shootdown *s)
 				 s->scope);
 	if (!step_checked(s->space))
 		return;
-	s->acks = kcalloc(nr_cpu_ids, sizeof(*s->acks), GFP_KERNEL_ACCOUNT);
+	s->acks = vms_audit_begin_acks(s->space);
 	vms_audit_initiate(s->space, s->op, s->va, s->nr_va, s->full, s->scope);
 }
 
 static void step_end_shootdown(const struct vms_shootdown *s)
 {
 	trace_end_shootdown(s->space->number, s->op, s->sent, step_ended(s->space));
-	if (!step_checked(s->space))
-		return;
-	vms_audit_end_shootdown(s->space, s->op, s->acks);
-	kfree(s->acks);
+	if (step_checked(s->space))
+		vms_audit_end_shootdown(s->space, s->op, s->acks);
 }
 
 static void shootdown(struct vms_shootdown *s)

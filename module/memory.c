@@ -543,6 +543,28 @@ u64 vms_memory_frame(const struct vms_memory *mem, u64 index)
 }
 
 /**
+ * vms_memory_frames - where pages of a memory object are
+ * @mem:	the object
+ * @index:	the first page; as many as @nr from there are less than its size
+ * @frames:	receives their physical addresses
+ * @nr:		how many
+ */
+void vms_memory_frames(const struct vms_memory *mem, u64 index, u64 *frames, unsigned int nr)
+{
+	struct page *const *pages = mem->pages + index;
+	unsigned int i;
+
+	if (mem->order) {
+		for (i = 0; i < nr; i++)
+			frames[i] = vms_memory_frame(mem, index + i);
+		return;
+	}
+#pragma GCC unroll 8
+	for (i = 0; i < nr; i++)
+		frames[i] = page_to_phys(pages[i]);
+}
+
+/**
  * vms_memory_leaf_level - how large a leaf can map a part of a memory object
  * @mem:	the object
  * @index:	its first 4 KiB page, less than its size

@@ -73,6 +73,7 @@ struct vms_memory *vms_memory_alloc(struct vms_frames *frames, u64 count, u64 fr
 struct vms_memory *vms_memory_import(struct vms_frames *frames, u64 addr, u64 count,
 				     bool writable);
 u64 vms_memory_frame(const struct vms_memory *mem, u64 index);
+void vms_memory_frames(const struct vms_memory *mem, u64 index, u64 *frames, unsigned int nr);
 unsigned int vms_memory_leaf_level(const struct vms_memory *mem, u64 index);
 u64 vms_memory_get_leaf(struct vms_memory *mem, u64 index, unsigned int level, u32 prop);
 void vms_memory_get_leaves(struct vms_memory *mem, u64 index, u32 prop, u64 *slots,

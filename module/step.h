@@ -110,12 +110,6 @@ STEP_END(protect)
 
 #undef STEP_END
 
-/* Whether anyone wants to know of every entry. */
-static inline bool step_writes(const struct vms_cursor *c)
-{
-	return trace_entry_write_enabled() || step_checked(c->space);
-}
-
 /* An entry of a table that the cursor owns, after it was written. */
 static inline void step_write(const struct vms_cursor *c, u64 va, unsigned int level, u64 old,
 			      u64 new)
@@ -123,6 +117,41 @@ static inline void step_write(const struct vms_cursor *c, u64 va, unsigned int l
 	trace_entry_write(c->space->number, c->gather.op, va, level, old, new);
 	if (step_checked(c->space))
 		vms_audit_write(c, va, level, old, new);
+}
+
+/* Small leaves of one table, where nothing stood, after they were written. */
+static inline void step_map_run(const struct vms_cursor *c, const struct vms_map *map, u64 index,
+				u64 va, const u64 *leaves, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; trace_entry_write_enabled() && i < nr; i++)
+		trace_entry_write(c->space->number, c->gather.op, va + i * VMS_PAGE_SIZE, 1, 0,
+				  READ_ONCE(leaves[i]));
+	if (!step_checked(c->space))
+		return;
+	/* What is wrong with one can be told best from what it is; a STRICT space has no more. */
+	if (nr == 1)
+		vms_audit_write(c, va, 1, 0, READ_ONCE(*leaves));
+	else
+		vms_audit_map_run(c, map, index, va, nr);
+}
+
+/*
+ * Whether a protect that clears these bits may change many leaves without a look at
+ * what they were.  A trace has each; the specification wants to know where A and D were.
+ */
+static inline bool step_can_run(const struct vms_cursor *c, u64 clears)
+{
+	return !trace_entry_write_enabled() &&
+	       !(step_checked(c->space) && (c->space->is_strict || clears & (VMS_A | VMS_D)));
+}
+
+/* Small leaves of one table, after they were changed so. */
+static inline void step_protect_run(const struct vms_cursor *c, u64 va, unsigned int nr)
+{
+	if (step_checked(c->space))
+		vms_audit_protect_run(c, va, nr);
 }
 
 #endif /* VMS_STEP_H */
