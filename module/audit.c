@@ -83,9 +83,12 @@ struct vms_audited {
 	u64 new;
 };
 
+/* Rather than kill someone for it, the check does without. */
+#define GFP_AUDIT	(GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_RETRY_MAYFAIL)
+
 static void *audit_alloc(size_t size)
 {
-	return kvmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	return kvmalloc(size, GFP_AUDIT);
 }
 
 static void audit_free(void *p)
@@ -601,7 +604,7 @@ struct vms_ack *vms_audit_begin_acks(struct vms_space *space)
 {
 	struct vms_ack *acks = xchg(&space->audit->acks, NULL);
 
-	return acks ? : kcalloc(nr_cpu_ids, sizeof(*acks), GFP_KERNEL_ACCOUNT);
+	return acks ? : kcalloc(nr_cpu_ids, sizeof(*acks), GFP_AUDIT);
 }
 
 static void judge_acks(struct vms_space *space, u64 op, struct vms_ack *acks)
