@@ -42,25 +42,25 @@ MODULE_PARM_DESC(checked, "hold every new space against the specification");
 
 /**
  * struct vms_audit - what holds a space against the specification
+ * @acks:	by CPU, none of which has acknowledged: for the next shootdown; or NULL.
+ *		Exchanged
  * @lock:	guards all that follows
  * @monitor:	the specification's view of the space
  * @live:	the page table as it is
- * @frames:	of a step, before it is taken
+ * @frames:	VMS_ENTRIES of a step, before it is taken
  * @crossings:	by CPU: vms_mmu.crossings when it was looked at last
- * @acks:	by CPU, none of which has acknowledged: for the next shootdown; or NULL.
- *		Exchanged without the lock
- * @steps:	steps that were taken along
+ * @steps:	steps that were taken along; many at once count as one
  * @violations:	times that something was not as it should be
  * @rule:	the first rule that was violated, or NULL
  * @blind:	there was no memory to go on with
  */
 struct vms_audit {
+	struct vms_ack *acks;
 	struct mutex lock;		/* all that follows */
 	struct spec_monitor monitor;
 	struct spec_pt live;
-	u64 frames[VMS_ENTRIES];
+	u64 *frames;
 	unsigned long *crossings;
-	struct vms_ack *acks;
 	u64 steps;
 	u64 violations;
 	const char *rule;
@@ -131,9 +131,12 @@ struct vms_audit *vms_audit_create(struct vms_space *space, unsigned int kind)
 	audit = kzalloc(sizeof(*audit), GFP_KERNEL_ACCOUNT);
 	if (!audit)
 		return ERR_PTR(-ENOMEM);
+	audit->frames = kcalloc(VMS_ENTRIES, sizeof(*audit->frames), GFP_KERNEL_ACCOUNT);
+	if (!audit->frames)
+		goto free_audit;
 	audit->crossings = kcalloc(nr_cpu_ids, sizeof(*audit->crossings), GFP_KERNEL_ACCOUNT);
 	if (!audit->crossings)
-		goto free_audit;
+		goto free_frames;
 	ret = spec_monitor_init(&audit->monitor, &allocator, nr_cpu_ids, space->pt.levels,
 				boot_cpu_data.x86_phys_bits, contract);
 	if (ret)
@@ -152,6 +155,8 @@ struct vms_audit *vms_audit_create(struct vms_space *space, unsigned int kind)
 
 free_crossings:
 	kfree(audit->crossings);
+free_frames:
+	kfree(audit->frames);
 free_audit:
 	kfree(audit);
 	return ERR_PTR(ret);
@@ -281,6 +286,7 @@ void vms_audit_destroy(struct vms_space *space)
 	spec_monitor_destroy(&audit->monitor);
 	kfree(audit->acks);
 	kfree(audit->crossings);
+	kfree(audit->frames);
 	kfree(audit);
 }
 
@@ -344,7 +350,6 @@ void vms_audit_map_start(const struct vms_cursor *c, const struct vms_map *map)
 
 	if (!audit_begin(audit))
 		return;
-	catch_up(c->space);
 	judge(c->space, &step, spec_monitor_map_start(&audit->monitor, c->gather.op, c->va, &args));
 	audit_done(audit);
 }
@@ -361,7 +366,6 @@ void vms_audit_unmap_start(const struct vms_cursor *c, u64 len)
 
 	if (!audit_begin(audit))
 		return;
-	catch_up(c->space);
 	judge(c->space, &step,
 	      spec_monitor_unmap_start(&audit->monitor, c->gather.op,
 				       (struct spec_region) { c->va, len }));
@@ -382,7 +386,6 @@ void vms_audit_protect_start(const struct vms_cursor *c, u64 len, u32 clear, u32
 
 	if (!audit_begin(audit))
 		return;
-	catch_up(c->space);
 	judge(c->space, &step,
 	      spec_monitor_protect_start(&audit->monitor, c->gather.op,
 					 (struct spec_region) { c->va, len },
@@ -406,6 +409,9 @@ void vms_audit_write(const struct vms_cursor *c, u64 va, unsigned int level, u64
 
 	if (!audit_begin(audit))
 		return;
+	/* After the write: who enters from now on finds the new entry. */
+	if (old)
+		catch_up(c->space);
 	judge(c->space, &step, spec_monitor_write(&audit->monitor, c->gather.op, va, level,
 						  old & ~sme, new & ~sme));
 	audit_done(audit);
@@ -413,23 +419,26 @@ void vms_audit_write(const struct vms_cursor *c, u64 va, unsigned int level, u64
 
 /**
  * vms_audit_map_run - leaves of 4 KiB were written side by side, where nothing stood
- * @c:		the cursor that owns them
+ * @c:		the cursor that owns them; it stands where the map began
  * @map:	what it maps
- * @index:	of the first page in the memory object
  * @va:		first address that the first spans
  * @nr:		how many, in one table
  */
-void vms_audit_map_run(const struct vms_cursor *c, const struct vms_map *map, u64 index, u64 va,
+void vms_audit_map_run(const struct vms_cursor *c, const struct vms_map *map, u64 va,
 		       unsigned int nr)
 {
 	const struct vms_audited step = { "write", c->gather.op, va };
 	struct vms_audit *audit = c->space->audit;
+	u64 first = (va - c->va) >> VMS_PAGE_SHIFT;
+	const char *rule = "map_in_its_range";
 
 	if (!audit_begin(audit))
 		return;
-	vms_memory_frames(map->mem, index, audit->frames, nr);
-	judge(c->space, &step, spec_monitor_map_run(&audit->monitor, c->gather.op, va, nr,
-						    audit->frames));
+	if (first < map->pages && nr <= map->pages - first) {
+		vms_memory_frames(map->mem, map->index + first, audit->frames, nr);
+		rule = spec_monitor_map_run(&audit->monitor, c->gather.op, va, nr, audit->frames);
+	}
+	judge(c->space, &step, rule);
 	audit_done(audit);
 }
 
@@ -446,6 +455,7 @@ void vms_audit_protect_run(const struct vms_cursor *c, u64 va, unsigned int nr)
 
 	if (!audit_begin(audit))
 		return;
+	catch_up(c->space);
 	judge(c->space, &step, spec_monitor_protect_run(&audit->monitor, c->gather.op, va, nr));
 	audit_done(audit);
 }
@@ -512,16 +522,15 @@ int vms_audit_end(const struct vms_cursor *c, const struct vms_ended *ended)
 	const struct vms_audited step = { "end", c->gather.op, ended->start };
 	struct vms_audit *audit = c->space->audit;
 	const char *rule;
-	bool told;
 
 	if (!audit_begin(audit))
 		return audit_broken(audit);
-	told = spec_monitor_frames_told(&audit->monitor, c->gather.op);
 	rule = spec_monitor_end(&audit->monitor, c->gather.op, c->va, ended->pages, ended->result,
 				vms_gather_awaits(&c->gather));
 	if (!rule)
 		rule = compare(audit, ended->start, c->va);
-	if (!rule && ended->map && !ended->result && !told)
+	if (!rule && ended->map && !ended->result &&
+	    !spec_monitor_frames_told(&audit->monitor, c->gather.op))
 		rule = check_frames(audit, ended->map, ended->start, c->va);
 	judge(c->space, &step, rule);
 	return audit_done(audit);
@@ -597,6 +606,8 @@ static void judge_ack(struct vms_space *space, u64 op, unsigned int cpu, const s
 /**
  * vms_audit_begin_acks - where CPUs shall say what they do
  * @space:	the space
+ *
+ * Context: may sleep.
  *
  * Return: by CPU, for vms_audit_end_shootdown(); or NULL if there is no memory for it.
  */

@@ -57,7 +57,7 @@ void vms_audit_map_start(const struct vms_cursor *c, const struct vms_map *map);
 void vms_audit_unmap_start(const struct vms_cursor *c, u64 len);
 void vms_audit_protect_start(const struct vms_cursor *c, u64 len, u32 clear, u32 set);
 void vms_audit_write(const struct vms_cursor *c, u64 va, unsigned int level, u64 old, u64 new);
-void vms_audit_map_run(const struct vms_cursor *c, const struct vms_map *map, u64 index, u64 va,
+void vms_audit_map_run(const struct vms_cursor *c, const struct vms_map *map, u64 va,
 		       unsigned int nr);
 void vms_audit_protect_run(const struct vms_cursor *c, u64 va, unsigned int nr);
 void vms_audit_op_end(const struct vms_cursor *c);

@@ -526,6 +526,9 @@ static void map_piece(const struct vms_cursor *c, const struct vms_map *map, u64
 	/* Small leaves are taken a table at a time. */
 	if (piece->level == 1)
 		piece->nr = min_t(u64, left, VMS_ENTRIES - vms_index(piece->va, 1));
+	if (vms_mutated(VMS_MUTATION_WRONG_FRAME) && piece->level == 1 &&
+	    (piece->index ^ 1) + piece->nr <= map->mem->nr_pages)
+		piece->index ^= 1;
 }
 
 static u64 piece_pages(const struct vms_piece *piece)
@@ -641,7 +644,7 @@ static void map_fill(struct vms_cursor *c, const struct vms_map *map,
 		vms_memory_get_leaves(map->mem, piece->index, map->prop, &node->table[index],
 				      piece->nr);
 		node->count += piece->nr;
-		step_map_run(c, map, piece->index, piece->va, &node->table[index], piece->nr);
+		step_map_run(c, map, piece->va, &node->table[index], piece->nr);
 		return;
 	}
 	for (i = 0; i < piece->nr; i++) {

@@ -659,9 +659,6 @@ void vms_memory_get_leaves(struct vms_memory *mem, u64 index, u32 prop, u64 *slo
 	u64 bits = leaf_bits(mem, prop);
 	unsigned int i;
 
-	if (vms_mutated(VMS_MUTATION_WRONG_FRAME) && nr == 1 && (index ^ 1) < mem->nr_pages)
-		index ^= 1;
-
 	if (!mem->tracked && !mem->order) {
 		get_plain_leaves(mem->pages + index, bits, slots, nr);
 		return;

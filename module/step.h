@@ -120,8 +120,8 @@ static inline void step_write(const struct vms_cursor *c, u64 va, unsigned int l
 }
 
 /* Small leaves of one table, where nothing stood, after they were written. */
-static inline void step_map_run(const struct vms_cursor *c, const struct vms_map *map, u64 index,
-				u64 va, const u64 *leaves, unsigned int nr)
+static inline void step_map_run(const struct vms_cursor *c, const struct vms_map *map, u64 va,
+				const u64 *leaves, unsigned int nr)
 {
 	unsigned int i;
 
@@ -134,7 +134,7 @@ static inline void step_map_run(const struct vms_cursor *c, const struct vms_map
 	if (nr == 1)
 		vms_audit_write(c, va, 1, 0, READ_ONCE(*leaves));
 	else
-		vms_audit_map_run(c, map, index, va, nr);
+		vms_audit_map_run(c, map, va, nr);
 }
 
 /*

@@ -327,6 +327,49 @@ TEST_F(checked, table__goes_with_all_that_is_mapped_there)
 					   &value));
 }
 
+/* Taken by the check as few steps, in each table of the range. */
+TEST_F(checked, many_pages__in_two_tables)
+{
+	const __u64 va = VA + M2 - 40 * PAGE, nr = 552;
+	struct vmspace_op op;
+	__u64 value, i;
+	int memory;
+
+	if (variant->flags & VMSPACE_STRICT)
+		return;
+	memory = vms_new_memory(self->fd, nr + 1);
+	ASSERT_GT(memory, 0);
+	ASSERT_EQ(0, vms_jump(self->fd, self->cursor, va));
+	ASSERT_EQ(0, vms_map_range(self->fd, self->cursor, memory, 1, nr, RW, 0));
+	for (i = 0; i < nr; i += 23)
+		ASSERT_EQ(VMSPACE_OUTCOME_OK,
+			  vms_store(self->fd, self->space, self->cpus[i % self->nr_cpus],
+				    va + i * PAGE, i));
+	ASSERT_EQ(0, vms_jump(self->fd, self->cursor, va));
+	ASSERT_EQ(0, vms_protect(self->fd, self->cursor, nr * PAGE, VMSPACE_PROP_WRITE, 0, 0, &op));
+	for (i = 0; i < nr; i += 23)
+		ASSERT_EQ(VMSPACE_OUTCOME_FAULT,
+			  vms_store(self->fd, self->space, self->cpus[i % self->nr_cpus],
+				    va + i * PAGE, i));
+	/* Rights that grow, in a part of both. */
+	ASSERT_EQ(0, vms_jump(self->fd, self->cursor, va + 23 * PAGE));
+	ASSERT_EQ(0, vms_protect(self->fd, self->cursor, 500 * PAGE, 0, VMSPACE_PROP_WRITE, 0,
+				 &op));
+	for (i = 23; i < 500; i += 23) {
+		ASSERT_EQ(VMSPACE_OUTCOME_OK,
+			  vms_load(self->fd, self->space, self->cpus[i % self->nr_cpus],
+				   va + i * PAGE, &value));
+		ASSERT_EQ(i, value);
+		ASSERT_EQ(VMSPACE_OUTCOME_OK,
+			  vms_store(self->fd, self->space, self->cpus[i % self->nr_cpus],
+				    va + i * PAGE, value));
+	}
+	ASSERT_EQ(0, unmap_at(self->fd, self->cursor, va, nr * PAGE));
+	ASSERT_EQ(VMSPACE_OUTCOME_FAULT,
+		  vms_load(self->fd, self->space, self->cpus[0], va + 23 * PAGE, &value));
+	ASSERT_EQ(0, vms_drop_memory(self->fd, memory));
+}
+
 TEST_F(checked, strict__refuses_to_replace)
 {
 	ASSERT_EQ(0, map_at(self->fd, self->cursor, VA, self->memory, 0));

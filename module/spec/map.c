@@ -304,23 +304,30 @@ int spec_map_insert_run(struct spec_map *map, u64 base, unsigned int nr, const u
 }
 
 /**
- * spec_map_change_run - change mappings of 4 KiB side by side
+ * spec_map_has_run - whether there are mappings of 4 KiB side by side
  * @map:	the map
  * @base:	the first key
  * @nr:		how many, as in spec_map_insert_run()
- * @bits:	how; every mapping stays one
- *
- * Return: whether all of them are there; if not, nothing has changed.
  */
-bool spec_map_change_run(struct spec_map *map, u64 base, unsigned int nr, struct spec_bits bits)
+bool spec_map_has_run(const struct spec_map *map, u64 base, unsigned int nr)
 {
-	unsigned int i, index = spec_index_bits(1, base);
-	struct block *b = find_block(map, base);
-	u64 *words;
+	const struct block *b = find_block(map, base);
 
-	if (!b || !b->nr || !all_there(b, index, nr))
-		return false;
-	words = b->pages + index;
+	return b && b->nr && all_there(b, spec_index_bits(1, base), nr);
+}
+
+/**
+ * spec_map_change_run - change mappings of 4 KiB side by side
+ * @map:	the map, which has them
+ * @base:	the first key
+ * @nr:		how many, as in spec_map_insert_run()
+ * @bits:	how; every mapping stays one
+ */
+void spec_map_change_run(struct spec_map *map, u64 base, unsigned int nr, struct spec_bits bits)
+{
+	u64 *words = find_block(map, base)->pages + spec_index_bits(1, base);
+	unsigned int i;
+
 	if (!bits.add) {
 #pragma GCC unroll 8
 		for (i = 0; i < nr; i++)
@@ -330,7 +337,6 @@ bool spec_map_change_run(struct spec_map *map, u64 base, unsigned int nr, struct
 		for (i = 0; i < nr; i++)
 			words[i] = (words[i] & bits.keep) | bits.add;
 	}
-	return true;
 }
 
 /* The entries of a block with keys in a region, as @first and the number of them. */
@@ -691,6 +697,16 @@ int spec_map_copy_range(struct spec_map *to, const struct spec_map *from,
 	}
 	take_over(to, &copy);
 	return 0;
+}
+
+/**
+ * spec_pte_change - change flags and attributes
+ * @pte:	what has them
+ * @bits:	how
+ */
+void spec_pte_change(struct spec_pte *pte, struct spec_bits bits)
+{
+	unpack((pack(pte) & bits.keep) | bits.add, pte);
 }
 
 /**

@@ -56,7 +56,8 @@ int spec_map_remove(struct spec_map *map, u64 base);
 
 int spec_map_insert_run(struct spec_map *map, u64 base, unsigned int nr, const u64 *frames,
 			const struct spec_pte *rights);
-bool spec_map_change_run(struct spec_map *map, u64 base, unsigned int nr, struct spec_bits bits);
+bool spec_map_has_run(const struct spec_map *map, u64 base, unsigned int nr);
+void spec_map_change_run(struct spec_map *map, u64 base, unsigned int nr, struct spec_bits bits);
 u64 spec_map_remove_region(struct spec_map *map, struct spec_region region);
 u64 spec_map_sum(const struct spec_map *map, struct spec_region region, u64 *any, u64 *all);
 const u64 *spec_map_words(const struct spec_map *map, u64 va);
@@ -72,6 +73,7 @@ bool spec_map_overlaps(const struct spec_map *map, struct spec_region region);
 bool spec_map_equal(const struct spec_map *a, const struct spec_map *b, u32 ignore);
 bool spec_map_equal_range(const struct spec_map *a, const struct spec_map *b,
 			  struct spec_region region, u32 ignore);
+void spec_pte_change(struct spec_pte *pte, struct spec_bits bits);
 bool spec_pte_equal(const struct spec_pte *a, const struct spec_pte *b, u32 ignore);
 
 /**

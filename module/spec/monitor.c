@@ -358,6 +358,16 @@ static const char *find_mapping(struct spec_monitor *mon, u64 va, const struct s
 }
 
 /* What a map may write: what it was given, at the place that it is for. */
+static const char *check_place(const struct spec_monitor_op *op, u64 va, struct spec_region frame)
+{
+	if (va == op->range.base && frame.base != op->args.frame)
+		return "map_frame";
+	if (op->args.level && frame.size != spec_entry_size(op->args.level))
+		return "map_page_size";
+	return va < op->range.base || va - op->range.base >= op->range.size ?
+	       "map_in_its_range" : NULL;
+}
+
 static const char *check_mapped(const struct spec_monitor_op *op, u64 va,
 				const struct spec_pte *pte)
 {
@@ -366,12 +376,7 @@ static const char *check_mapped(const struct spec_monitor_op *op, u64 va,
 	wanted.frame = pte->frame;
 	if (!spec_pte_equal(&wanted, pte, SPEC_HARDWARE_ATTRS))
 		return "map_property";
-	if (va == op->range.base && pte->frame.base != op->args.frame)
-		return "map_frame";
-	if (op->args.level && pte->frame.size != spec_entry_size(op->args.level))
-		return "map_page_size";
-	return va < op->range.base || va - op->range.base >= op->range.size ?
-	       "map_in_its_range" : NULL;
+	return check_place(op, va, pte->frame);
 }
 
 static const char *wrote_map(struct spec_monitor *mon, struct spec_monitor_op *op, u64 va,
@@ -472,14 +477,14 @@ static const char *wrote_over_table(struct spec_monitor *mon, struct spec_monito
 				    unsigned int level, const struct spec_entry *to)
 {
 	const struct spec_region region = { va, spec_entry_size(level) };
-	const char *rule = check_unmapped(op, region);
+	const char *rule = NULL;
 	struct spec_pte new;
-	u64 bytes;
+	u64 bytes = 0;
 
-	if (maps_nothing(mon, va, level)) {
-		rule = NULL;
-	} else if (!rule) {
-		rule = spec_ops_unmap_all(&mon->machine, op->id, region, &bytes);
+	if (!maps_nothing(mon, va, level)) {
+		rule = check_unmapped(op, region);
+		if (!rule)
+			rule = spec_ops_unmap_all(&mon->machine, op->id, region, &bytes);
 		count_unmapped(op, bytes);
 	}
 	if (!rule)
@@ -654,6 +659,7 @@ static struct spec_monitor_op *find_running(const struct spec_monitor *mon, u64 
 const char *spec_monitor_map_run(struct spec_monitor *mon, u64 id, u64 va, unsigned int nr,
 				 const u64 *frames)
 {
+	const struct spec_region frame = { frames[0], SPEC_PAGE_SIZE };
 	const char *rule;
 	struct spec_monitor_op *op = find_running(mon, id, &rule);
 	struct spec_pte pte;
@@ -662,13 +668,12 @@ const char *spec_monitor_map_run(struct spec_monitor *mon, u64 id, u64 va, unsig
 		return rule;
 	if (op->operation != SPEC_MAP)
 		return "S66_only_a_map_maps";
-	pte = args_pte(&op->args);
-	pte.frame = (struct spec_region) { frames[0], SPEC_PAGE_SIZE };
-	rule = check_mapped(op, va, &pte);
+	rule = check_place(op, va, frame);
 	if (!rule)
-		rule = check_mapped(op, va + (nr - 1) * SPEC_PAGE_SIZE, &pte);
+		rule = check_place(op, va + (nr - 1) * SPEC_PAGE_SIZE, frame);
 	if (rule)
 		return rule;
+	pte = args_pte(&op->args);
 	op->bytes += nr * SPEC_PAGE_SIZE;
 	op->told += nr * SPEC_PAGE_SIZE;
 	return spec_ops_map_run(&mon->machine, id, va, nr, frames, &pte);

@@ -285,14 +285,14 @@ const char *spec_ops_map_run(struct spec_ops *m, u64 id, u64 va, unsigned int nr
 	return err == -ENOMEM ? spec_no_memory : "S58_no_overlap";
 }
 
-/* One of them, which a core may hold. */
+/* Cores may hold one of them as it is. */
 static const char *protect_held(struct spec_ops *m, u64 id, u64 va, struct spec_bits bits)
 {
 	struct spec_pte from, to;
 
 	spec_map_get(&m->hw.pt, va, &from);
-	spec_map_change_run(&m->hw.pt, va, 1, bits);
-	spec_map_get(&m->hw.pt, va, &to);
+	to = from;
+	spec_pte_change(&to, bits);
 	return spec_tlb_stale_add(&m->hw.maximal, va, &from, id, spec_must_flush(&from, &to)) ?
 	       spec_no_memory : NULL;
 }
@@ -305,22 +305,22 @@ static const char *protect_held(struct spec_ops *m, u64 id, u64 va, struct spec_
  * @nr:		how many, in one block of 2 MiB
  * @bits:	how they change
  *
- * Return: NULL or the rule, or spec_no_memory when some have changed.
+ * Return: NULL or the rule.
  */
 const char *spec_ops_protect_run(struct spec_ops *m, u64 id, u64 va, unsigned int nr,
 				 struct spec_bits bits)
 {
-	const struct spec_bits none = { .keep = ~0ULL };
-	bool deserted = spec_tlb_deserted(&m->hw.maximal);
 	const char *rule = may_change(m, id, (struct spec_region) { va, nr * SPEC_PAGE_SIZE });
 	unsigned int i;
 
 	if (rule)
 		return rule;
-	if (!spec_map_change_run(&m->hw.pt, va, nr, deserted ? bits : none))
+	if (!spec_map_has_run(&m->hw.pt, va, nr))
 		return "S64_key";
-	for (i = 0; !deserted && !rule && i < nr; i++)
+	for (i = 0; !rule && i < nr && !spec_tlb_deserted(&m->hw.maximal); i++)
 		rule = protect_held(m, id, va + i * SPEC_PAGE_SIZE, bits);
+	if (!rule)
+		spec_map_change_run(&m->hw.pt, va, nr, bits);
 	return rule;
 }
 

@@ -46,7 +46,7 @@ static u64 leaf_with(u32 prop)
 
 /**
  * spec_change_bits - what a change of the property is in leaves (S23)
- * @change:	the change
+ * @change:	the change; nothing is both cleared and set
  */
 struct spec_bits spec_change_bits(struct spec_change change)
 {

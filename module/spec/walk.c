@@ -297,6 +297,8 @@ static bool table_equal(const struct spec_iter *it, const struct spec_map *map, 
  * @region:	mappings that overlap this are compared
  * @map:	what they should be, of a table of @pt->width; may hold others elsewhere
  * @more:	attributes that they may have besides, as the hardware sets them (S21)
+ *
+ * One that is present and held at once is nothing that it should be (S23).
  */
 bool spec_interp_equal(const struct spec_pt *pt, struct spec_region region,
 		       const struct spec_map *map, u32 more)
@@ -319,6 +321,9 @@ bool spec_interp_equal(const struct spec_pt *pt, struct spec_region region,
 						   &wanted);
 			continue;
 		}
+		/* Decoding does not look at it in what is present; it means something else. */
+		if (pt->held && it.raw & SPEC_FLAG_P && it.raw & SPEC_FLAG_HELD)
+			return false;
 		spec_iter_pte(&it, &real);
 		if (!any || base != it.va || !spec_pte_equal(&real, &wanted, more) ||
 		    wanted.attrs & ~real.attrs)
