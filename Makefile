@@ -13,7 +13,7 @@ MAKEFLAGS += --no-print-directory
 running := /lib/modules/$(shell uname -r)/build
 KDIR ?= $(if $(wildcard $(running)/Makefile),$(running),$(shell scripts/kernel path headers))
 
-# What the virtual machine runs: 6.1, 6.12, 7.2 or debug.
+# What the virtual machine runs: 6.1, 6.12, 7.2, debug or kcsan.
 KERNEL ?= 6.1
 
 ifeq ($(origin CC),default)
@@ -80,7 +80,7 @@ bench: packages-build packages-vm vm-module tools
 check:
 	@scripts/check --kernel $(KERNEL) $(PARTS)
 
-# All that there is, on every kernel; the debug kernel has its own.
+# All that there is, on every kernel; the debug kernels have their own.
 check-all:
 	@scripts/check $(patsubst %,--kernel %,$(shell scripts/kernel list))
 
@@ -96,6 +96,9 @@ check-kselftest:
 
 check-debug:
 	@scripts/check --kernel debug $(TESTS:%=--test %) kselftest
+
+check-kcsan:
+	@scripts/check $(TESTS:%=--test %) kcsan
 
 check-mutations:
 	@scripts/check mutations
@@ -119,6 +122,9 @@ fuzz:
 
 debug-kernel:
 	@scripts/debug-kernel build
+
+kcsan-kernel:
+	@scripts/debug-kernel build kcsan
 
 shell: packages-build packages-vm vm-module
 	@scripts/vm --kernel $(KERNEL) --shell $(if $(TOOL_SOURCES),--file build/vmspace)
@@ -159,6 +165,7 @@ help:
 	@echo '  make selftests        the test programs, build/selftests'
 	@echo '  make vm-module        the module for the virtual machine, build/vm-KERNEL'
 	@echo '  make debug-kernel     a kernel with every checker on (15 minutes)'
+	@echo '  make kcsan-kernel     one that finds data races (15 minutes)'
 	@echo '  make clean'
 	@echo
 	@echo 'To check one thing:'
@@ -166,6 +173,7 @@ help:
 	@echo '  make check-userland   tests that need no kernel'
 	@echo '  make check-kselftest  tests in the virtual machine [TESTS="name ..."]'
 	@echo '  make check-debug      the same in the debug kernel'
+	@echo '  make check-kcsan      the same in a kernel that finds data races'
 	@echo '  make fuzz             fuzz the module in the debug kernel [TIME=SECONDS]'
 	@echo '  make check-mutations  that the tests notice mistakes of the module'
 	@echo '  make check-trace      the trace checker [TESTS="name ..."]'
@@ -176,9 +184,9 @@ help:
 	@echo '  make check-all        all of these on each kernel, and a table (an hour)'
 	@echo '  make shell            a shell in the virtual machine'
 	@echo
-	@echo 'KERNEL=6.12, 7.2 or debug makes demo, check, bench and shell run that kernel.'
+	@echo 'KERNEL=6.12, 7.2, debug or kcsan makes demo, check, bench and shell run that kernel.'
 
 .PHONY: all module modules modules_install vm-module tools selftests demo bench \
 	check check-all check-style check-userland check-kselftest check-debug \
 	check-mutations check-trace check-clang check-dkms check-bochs tracecheck-tests \
-	dkms-install dkms-remove debug-kernel fuzz shell clean help
+	dkms-install dkms-remove check-kcsan debug-kernel kcsan-kernel fuzz shell clean help
