@@ -30,6 +30,7 @@
 #include "audit.h"
 #include "cursor.h"
 #include "memory.h"
+#include "param.h"
 #include "space.h"
 #include "spec/monitor.h"
 #include "trace.h"
@@ -126,7 +127,7 @@ struct vms_audit *vms_audit_create(struct vms_space *space, unsigned int kind)
 	struct vms_audit *audit;
 	int ret = -ENOMEM;
 
-	if (!(kind & (VMS_SPACE_CHECKED | VMS_SPACE_STRICT)) && !READ_ONCE(checked))
+	if (!(kind & (VMS_SPACE_CHECKED | VMS_SPACE_STRICT)) && !vms_param(checked))
 		return NULL;
 	audit = kzalloc(sizeof(*audit), GFP_KERNEL_ACCOUNT);
 	if (!audit)
@@ -194,7 +195,8 @@ static void violation(struct vms_space *space, const struct vms_audited *step, c
 	trace_violation(space->number, step->op, step->name, rule, step->va, step->old, step->new);
 	if (audit->rule)
 		return;
-	audit->rule = rule;
+	/* Looked at without the lock by audit_broken(). */
+	WRITE_ONCE(audit->rule, rule);
 	pr_err("space %d violates %s: %s of operation %llu at 0x%llx, entry 0x%llx -> 0x%llx\n",
 	       space->number, rule, step->name, step->op, step->va, step->old, step->new);
 	tell_states(audit, step->va);

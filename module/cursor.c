@@ -20,6 +20,7 @@
 #include "cursor.h"
 #include "memory.h"
 #include "mutation.h"
+#include "param.h"
 #include "space.h"
 #include "step.h"
 
@@ -963,7 +964,7 @@ static u64 protect_run(struct vms_cursor *c, struct vms_walk *w, struct vms_chan
 		}
 		protect_slot(c, slots + i, va, w->level, change);
 		/* If one must be flushed of more than can be one by one, all are. */
-		if (c->gather.nr_va && nr > READ_ONCE(vms_flush_ceiling))
+		if (c->gather.nr_va && nr > vms_param(vms_flush_ceiling))
 			c->gather.full = true;
 	}
 	w->va = run_last(w, nr);

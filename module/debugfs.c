@@ -137,13 +137,15 @@ static void entries_directories(struct seq_file *s, const struct vms_walk *w,
 	for (level = top; level > w->level; level--) {
 		unsigned int index = vms_index(w->va, level);
 		const struct vms_node *child = w->path[level - 1];
+		/* Its owner goes on counting. */
+		u16 count = data_race(child->count);
 
 		if (path->node[level - 1] == child)
 			continue;
 		path->node[level - 1] = child;
 		seq_printf(s, "%u 0x%014llx %3u 0x%016llx table %u\n", level,
 			   vms_slot_start(w->va, level), index,
-			   READ_ONCE(w->path[level]->table[index]), READ_ONCE(child->count));
+			   READ_ONCE(w->path[level]->table[index]), count);
 	}
 }
 
@@ -171,7 +173,10 @@ static int cpus_show(struct seq_file *s, void *unused)
 	struct vms_space *space = s->private;
 	unsigned int cpu;
 
+	/* CPUs come and go meanwhile. */
+	kcsan_disable_current();
 	seq_printf(s, "inside: %*pbl\n", cpumask_pr_args(space->mmu.inside));
+	kcsan_enable_current();
 	seq_printf(s, "shootdowns: %lld\ndeferred: %lld\n", atomic64_read(&space->shootdowns),
 		   atomic64_read(&space->deferred));
 	seq_puts(s, "cpu state        sent  flushed    acked  entered accesses\n");

@@ -25,6 +25,7 @@
 #include "geometry.h"
 #include "memory.h"
 #include "mutation.h"
+#include "param.h"
 #include "space.h"
 #include "step.h"
 
@@ -152,7 +153,7 @@ void vms_gather_va(struct vms_gather *g, u64 va)
 	g->fresh = true;
 	if (g->full)
 		return;
-	if (g->nr_va >= READ_ONCE(vms_flush_ceiling) || g->nr_va >= VMS_FLUSH_MAX)
+	if (g->nr_va >= vms_param(vms_flush_ceiling) || g->nr_va >= VMS_FLUSH_MAX)
 		g->full = true;
 	else
 		g->va[g->nr_va++] = va;
@@ -222,13 +223,13 @@ static void flush_here(const struct vms_shootdown *s)
 
 	if (s->full) {
 		vms_mmu_flush_all(&s->space->mmu);
-		counters->full++;
+		vms_count(&counters->full, 1);
 	} else {
 		for (i = 0; i < s->nr_va; i++)
 			vms_mmu_flush_page(flushed_va(s, i));
-		counters->pages += s->nr_va;
+		vms_count(&counters->pages, s->nr_va);
 	}
-	counters->flushed++;
+	vms_count(&counters->flushed, 1);
 }
 
 static void step_ack_shootdown_ipi(const struct vms_shootdown *s, bool flushed)
@@ -266,7 +267,7 @@ static void shootdown_ipi(void *info)
 				  ktime_get_mono_fast_ns() - s->sent_at);
 	}
 	/* Flushed before, acknowledged by the return from here (S69). */
-	counters->acked++;
+	vms_count(&counters->acked, 1);
 	step_ack_shootdown_ipi(s, flush);
 }
 
@@ -277,7 +278,7 @@ static void count_initiated(const struct vms_shootdown *s)
 	unsigned long flags;
 
 	local_irq_save(flags);
-	counters->initiated++;
+	vms_count(&counters->initiated, 1);
 	vms_histogram_add(&counters->times[VMSPACE_TIME_ACKED],
 			  ktime_get_mono_fast_ns() - s->sent_at);
 	local_irq_restore(flags);
@@ -318,11 +319,17 @@ static void shootdown(struct vms_shootdown *s)
 	 * barrier in vms_mmu_enter().
 	 */
 	smp_mb();
-	/* Most often nobody is inside, and that is all. */
-	if (!cpumask_empty(space->mmu.inside)) {
+	/*
+	 * Most often nobody is inside, and that is all. The set changes while it is
+	 * read, and no harm is done: who joins finds the new entries, who leaves has
+	 * flushed.
+	 */
+	if (!data_race(cpumask_empty(space->mmu.inside))) {
 		s->sent_at = ktime_get_mono_fast_ns();
+		kcsan_disable_current();
 		on_each_cpu_cond_mask(shootdown_target, shootdown_ipi, s, true,
 				      space->mmu.inside);
+		kcsan_enable_current();
 	}
 	/* All have acknowledged. */
 	if (s->sent) {
@@ -485,7 +492,7 @@ void vms_quarantine_init(struct vms_quarantine *q)
  */
 bool vms_quarantine_full(struct vms_quarantine *q)
 {
-	return READ_ONCE(q->pages) >= max_quarantine;
+	return READ_ONCE(q->pages) >= vms_param(max_quarantine);
 }
 
 /**
@@ -511,7 +518,8 @@ static bool quarantine(struct vms_space *space, struct vms_gather *g)
 	if (!gather_spill(g))
 		return false;
 	spin_lock(&q->lock);
-	q->pages += g->pages;
+	/* Looked at without the lock by vms_quarantine_full(). */
+	WRITE_ONCE(q->pages, q->pages + g->pages);
 	list_splice(&g->tables, &q->tables);
 	list_splice(&g->batches, &q->batches);
 	spin_unlock(&q->lock);

@@ -23,6 +23,7 @@
 #include "mmu.h"
 #include "mutation.h"
 #include "ops.h"
+#include "param.h"
 #include "program.h"
 #include "resident.h"
 #include "store.h"
@@ -56,7 +57,7 @@ static long ioctl_info(struct vms_store *store, void *arg)
 		.max_objects = VMS_MAX_OBJECTS,
 		.max_frames = VMS_MAX_FRAMES,
 		.nr_cpus = nr_cpu_ids,
-		.flush_ceiling = READ_ONCE(vms_flush_ceiling),
+		.flush_ceiling = vms_param(vms_flush_ceiling),
 		.max_deferred = vms_max_deferred,
 		.max_insns = VMS_MAX_INSNS,
 		.max_run_us = vms_max_run_us,

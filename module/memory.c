@@ -206,7 +206,7 @@ bool vms_frame_writable(struct vms_frames *frames, u64 entry)
 	if (!(entry & VMS_TRACKED))
 		return true;
 	f = frame_of(frames, entry);
-	if (!f->writable)
+	if (!READ_ONCE(f->writable))
 		return false;
 	WRITE_ONCE(f->mapped_rw, true);
 	return true;
@@ -245,7 +245,8 @@ static struct vms_frame *frame_find(struct vms_frames *frames, struct page *page
 	if (f && !refcount_inc_not_zero(&f->refs))
 		f = NULL;
 	if (f)
-		f->writable |= writable;
+		/* Looked at without the lock by vms_frame_writable(). */
+		WRITE_ONCE(f->writable, f->writable | writable);
 	xa_unlock(&frames->tracked);
 	return f;
 }

@@ -204,6 +204,24 @@ void vms_mmu_flush_all(const struct vms_mmu *mmu)
 		*(value) = __v;						\
 	} while (0)
 
+/*
+ * A flush interrupt may do accesses of its own in the middle of either. It leaves the
+ * task's count as it found it, so that what it interrupted counts right.
+ */
+static void access_begin(void)
+{
+	kcsan_disable_current();
+	pagefault_disable();
+	kcsan_enable_current();
+}
+
+static void access_end(void)
+{
+	kcsan_disable_current();
+	pagefault_enable();
+	kcsan_enable_current();
+}
+
 /**
  * vms_mmu_load - one load
  * @va:		aligned to @width, below the end of the user half
@@ -218,7 +236,7 @@ bool vms_mmu_load(u64 va, unsigned int width, u64 *value)
 {
 	bool ok = false;
 
-	pagefault_disable();
+	access_begin();
 	if (!user_read_access_begin((void __user *)va, width))
 		goto out;
 	switch (width) {
@@ -239,7 +257,7 @@ bool vms_mmu_load(u64 va, unsigned int width, u64 *value)
 fault:
 	user_read_access_end();
 out:
-	pagefault_enable();
+	access_end();
 	return ok;
 }
 
@@ -257,7 +275,7 @@ bool vms_mmu_store(u64 va, unsigned int width, u64 value)
 {
 	bool ok = false;
 
-	pagefault_disable();
+	access_begin();
 	if (!user_write_access_begin((void __user *)va, width))
 		goto out;
 	switch (width) {
@@ -278,7 +296,7 @@ bool vms_mmu_store(u64 va, unsigned int width, u64 value)
 fault:
 	user_write_access_end();
 out:
-	pagefault_enable();
+	access_end();
 	return ok;
 }
 
@@ -296,9 +314,9 @@ size_t vms_mmu_copy_from(void *to, u64 va, size_t len)
 {
 	size_t left;
 
-	pagefault_disable();
+	access_begin();
 	left = __copy_from_user_inatomic(to, (void __user *)va, len);
-	pagefault_enable();
+	access_end();
 	return len - left;
 }
 
@@ -316,9 +334,9 @@ size_t vms_mmu_copy_to(u64 va, const void *from, size_t len)
 {
 	size_t left;
 
-	pagefault_disable();
+	access_begin();
 	left = __copy_to_user_inatomic((void __user *)va, from, len);
-	pagefault_enable();
+	access_end();
 	return len - left;
 }
 

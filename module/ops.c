@@ -794,7 +794,8 @@ static int op_space_stat(struct vms_store *store, struct vmspace_op *op)
 	op->space_stat.deferred = atomic64_read(&space->deferred);
 	op->space_stat.shootdowns = atomic64_read(&space->shootdowns);
 	op->space_stat.active = vms_residents_count(space);
-	op->space_stat.inside = cpumask_weight(space->mmu.inside);
+	/* CPUs come and go meanwhile. */
+	op->space_stat.inside = data_race(cpumask_weight(space->mmu.inside));
 	op->space_stat.users = vms_space_users(space);
 	op->space_stat.number = space->number;
 	put_space(space);
@@ -847,6 +848,18 @@ put:
 	return ret;
 }
 
+/* Of a CPU that goes on counting: each number by itself. */
+static void histogram_read(struct vms_histogram *to, const struct vms_histogram *from)
+{
+	unsigned int i;
+
+	to->total = READ_ONCE(from->total);
+	to->max = READ_ONCE(from->max);
+	to->sum = READ_ONCE(from->sum);
+	for (i = 0; i < VMSPACE_BUCKETS; i++)
+		to->buckets[i] = READ_ONCE(from->buckets[i]);
+}
+
 static int op_histogram(struct vms_store *store, struct vmspace_op *op)
 {
 	u64 count = min_t(u64, op->histogram.count, VMSPACE_BUCKETS);
@@ -859,8 +872,8 @@ static int op_histogram(struct vms_store *store, struct vmspace_op *op)
 	space = get_space(store, op->id);
 	if (IS_ERR(space))
 		return PTR_ERR(space);
-	h = per_cpu_ptr(space->counters, op->histogram.cpu)
-		->times[array_index_nospec(op->histogram.time, VMSPACE_TIMES)];
+	histogram_read(&h, &per_cpu_ptr(space->counters, op->histogram.cpu)
+		       ->times[array_index_nospec(op->histogram.time, VMSPACE_TIMES)]);
 	if (copy_to_user(u64_to_user_ptr(op->histogram.addr), h.buckets,
 			 count * sizeof(*h.buckets)))
 		ret = -EFAULT;

@@ -36,6 +36,7 @@
 #include <uapi/linux/sched/types.h>
 #include "geometry.h"
 #include "memory.h"
+#include "param.h"
 #include "program.h"
 #include "resident.h"
 #include "space.h"
@@ -197,7 +198,7 @@ static void resident_refuse(struct vms_resident *r, int why)
 	spin_lock(&r->lock);
 	/* A CPU that comes back does not undo what is for good. */
 	if (!r->refuse || why == -ENXIO)
-		r->refuse = why;
+		WRITE_ONCE(r->refuse, why);
 	list_splice_init(&r->requests, &requests);
 	spin_unlock(&r->lock);
 	list_for_each_entry_safe(req, next, &requests, link)
@@ -208,7 +209,7 @@ static void resident_accept(struct vms_resident *r)
 {
 	spin_lock(&r->lock);
 	if (r->refuse == -ENODEV)
-		r->refuse = 0;
+		WRITE_ONCE(r->refuse, 0);
 	spin_unlock(&r->lock);
 }
 
@@ -346,13 +347,19 @@ static bool resident_must_leave(void)
 	       READ_ONCE(evicted);
 }
 
+static bool resident_raised(void)
+{
+	/* Inside. Others raise it at any time; who misses that looks again at once. */
+	return data_race(rt_task(current));
+}
+
 static bool resident_called_out(void)
 {
 	/*
 	 * With lazy preemption a wakeup over a thread of idle priority sets no
 	 * flag that is seen here before the next tick: look at the queue too.
 	 */
-	return resident_must_leave() || (!rt_task(current) && !single_task_running());
+	return resident_must_leave() || (!resident_raised() && !single_task_running());
 }
 
 /* Inside. Returns whether the request is through. */
@@ -382,7 +389,7 @@ static void resident_serve(struct vms_resident *r, struct vms_request *req)
 
 	if (!serve(a))
 		return;
-	this_cpu_ptr(r->space->counters)->accesses++;
+	vms_count(&this_cpu_ptr(r->space->counters)->accesses, 1);
 	trace_access(r->space->number, a->kind, a->va, a->width ? a->width : a->len, a->value,
 		     a->done, ended);
 	resident_finish(r, 0);
@@ -409,7 +416,7 @@ static int resident_stay(struct vms_resident *r)
 		return ret ? ret : -EAGAIN;
 	}
 	WRITE_ONCE(r->inside, true);
-	this_cpu_ptr(space->counters)->entered++;
+	vms_count(&this_cpu_ptr(space->counters)->entered, 1);
 	trace_enter(space->number);
 	entered = local_clock();
 	now = entered;
@@ -420,10 +427,10 @@ static int resident_stay(struct vms_resident *r)
 		if (req) {
 			resident_serve(r, req);
 			served++;
-			until = now + linger_us * (u64)NSEC_PER_USEC;
+			until = now + vms_param(linger_us) * (u64)NSEC_PER_USEC;
 			if (r->stays || until > entered + STAY_NS)
 				until = entered + STAY_NS;
-		} else if (rt_task(current)) {
+		} else if (resident_raised()) {
 			/* It was raised for what was served. */
 			until = now;
 		} else {

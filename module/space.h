@@ -6,6 +6,7 @@
 #define VMS_SPACE_H
 
 #include <linux/atomic.h>
+#include <linux/compiler.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/mutex.h>
@@ -36,6 +37,18 @@ struct vms_histogram {
 };
 
 /**
+ * vms_count - add to a number that other CPUs only read
+ * @number:	of this CPU
+ * @n:		how much
+ *
+ * Context: whatever excludes others that add to it on this CPU.
+ */
+static inline void vms_count(u64 *number, u64 n)
+{
+	WRITE_ONCE(*number, *number + n);
+}
+
+/**
  * vms_histogram_add - count a time
  * @h:	of this CPU
  * @ns:	the time
@@ -44,10 +57,10 @@ struct vms_histogram {
  */
 static inline void vms_histogram_add(struct vms_histogram *h, u64 ns)
 {
-	h->total++;
-	h->max = max(h->max, ns);
-	h->sum += ns;
-	h->buckets[min_t(unsigned int, ilog2(ns | 1), VMSPACE_BUCKETS - 1)]++;
+	vms_count(&h->total, 1);
+	WRITE_ONCE(h->max, max(h->max, ns));
+	vms_count(&h->sum, ns);
+	vms_count(&h->buckets[min_t(unsigned int, ilog2(ns | 1), VMSPACE_BUCKETS - 1)], 1);
 }
 
 /**

@@ -101,6 +101,9 @@ typedef unsigned int gfp_t;
 /* In the kernel's model it orders what depends on it; consume is the word for that. */
 #define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_CONSUME)
 #define WRITE_ONCE(x, v)	__atomic_store_n(&(x), (typeof(x))(v), __ATOMIC_RELAXED)
+#define data_race(x)		(x)
+#define kcsan_disable_current()	do { } while (0)
+#define kcsan_enable_current()	do { } while (0)
 #define smp_load_acquire(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define smp_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define barrier()		asm volatile("" ::: "memory")
