@@ -800,7 +800,7 @@ TEST_F(step, count__zero)
 	EXPECT_EQ(1, count_objects(self->fd));
 }
 
-TEST_F(step, count__at_the_cap)
+TEST_F_TIMEOUT(step, count__at_the_cap, 120)
 {
 	const unsigned int max = self->info.max_ops;
 	struct vmspace_op *ops = calloc(max + 1, sizeof(*ops));
