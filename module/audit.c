@@ -263,8 +263,9 @@ static void catch_up(struct vms_space *space)
 {
 	unsigned int cpu;
 
-	/* Who came and went meanwhile has taken nothing along. */
-	if (cpumask_empty(space->mmu.inside) && spec_monitor_deserted(&space->audit->monitor))
+	/* Who came and went meanwhile has taken nothing along, and who comes finds what is new. */
+	if (data_race(cpumask_empty(space->mmu.inside)) &&
+	    spec_monitor_deserted(&space->audit->monitor))
 		return;
 	for_each_possible_cpu(cpu)
 		catch_up_cpu(space, cpu);
