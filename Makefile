@@ -100,6 +100,10 @@ check-debug:
 check-kcsan:
 	@scripts/check $(TESTS:%=--test %) kcsan
 
+# The module unloaded and loaded so often: make check-reload LOADS=1000
+check-reload:
+	@scripts/check --kernel $(KERNEL) $(LOADS:%=--loads %) reload
+
 check-mutations:
 	@scripts/check mutations
 
@@ -174,6 +178,7 @@ help:
 	@echo '  make check-kselftest  tests in the virtual machine [TESTS="name ..."]'
 	@echo '  make check-debug      the same in the debug kernel'
 	@echo '  make check-kcsan      the same in a kernel that finds data races'
+	@echo '  make check-reload     unload and load the module a thousand times [LOADS=NUMBER]'
 	@echo '  make fuzz             fuzz the module in the debug kernel [TIME=SECONDS]'
 	@echo '  make check-mutations  that the tests notice mistakes of the module'
 	@echo '  make check-trace      the trace checker [TESTS="name ..."]'
@@ -188,5 +193,5 @@ help:
 
 .PHONY: all module modules modules_install vm-module tools selftests demo bench \
 	check check-all check-style check-userland check-kselftest check-debug \
-	check-mutations check-trace check-clang check-dkms check-bochs tracecheck-tests \
-	dkms-install dkms-remove check-kcsan debug-kernel kcsan-kernel fuzz shell clean help
+	check-reload check-kcsan check-mutations check-trace check-clang check-dkms check-bochs \
+	tracecheck-tests dkms-install dkms-remove debug-kernel kcsan-kernel fuzz shell clean help

@@ -287,6 +287,39 @@ static inline const char *vms_usage_not_back(const struct vms_usage *before, lon
 #define VMS_SLACK	4096
 #define VMS_ANY		(1L << 40)
 
+/* What is there of the module that is not loaded, or NULL. */
+static inline const char *vms_module_remains(void)
+{
+	static const struct {
+		const char *path;
+		const char *text;
+	} places[] = {
+		{ "/proc/modules", "vmspace " },
+		{ "/proc/misc", " vmspace" },
+		{ "/sys/devices/system/cpu/hotplug/states", "vmspace" },
+		{ "/dev/vmspace", NULL },
+		{ "/sys/module/vmspace", NULL },
+		{ "/sys/class/misc/vmspace", NULL },
+		{ "/sys/kernel/slab/vmspace_node", NULL },
+		{ "/sys/kernel/debug/vmspace", NULL },
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		bool found = !places[i].text && !access(places[i].path, F_OK);
+		FILE *file = places[i].text ? fopen(places[i].path, "r") : NULL;
+		char line[256];
+
+		while (file && fgets(line, sizeof(line), file))
+			found |= !!strstr(line, places[i].text);
+		if (file)
+			fclose(file);
+		if (found)
+			return places[i].path;
+	}
+	return NULL;
+}
+
 /* --- threads that wait ---------------------------------------------------- */
 
 /**

@@ -43,14 +43,34 @@ static inline const char *vms_module_path(void)
 	return path ? path : "/lib/modules/vmspace.ko";
 }
 
+/* As modprobe does: NAME.PARAMETER=VALUE in the kernel's command line. */
+static inline void vms_module_parameters(char *text, size_t size)
+{
+	FILE *file = fopen("/proc/cmdline", "r");
+	char line[4096] = "", *rest = line, *word;
+	size_t len = 0;
+
+	*text = 0;
+	if (!file)
+		return;
+	if (!fgets(line, sizeof(line), file))
+		*line = 0;
+	fclose(file);
+	while ((word = strsep(&rest, "\n ")))
+		if (!strncmp(word, "vmspace.", 8) && len < size)
+			len += snprintf(text + len, size - len, "%s ", word + 8);
+}
+
 static inline int vms_load_module(void)
 {
 	int fd = open(vms_module_path(), O_RDONLY | O_CLOEXEC);
+	char parameters[256];
 	int ret;
 
 	if (fd < 0)
 		return -errno;
-	ret = syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
+	vms_module_parameters(parameters, sizeof(parameters));
+	ret = syscall(SYS_finit_module, fd, parameters, 0) ? -errno : 0;
 	close(fd);
 	return ret;
 }
