@@ -300,7 +300,6 @@ static inline const char *vms_module_remains(void)
 		{ "/dev/vmspace", NULL },
 		{ "/sys/module/vmspace", NULL },
 		{ "/sys/class/misc/vmspace", NULL },
-		{ "/sys/kernel/slab/vmspace_node", NULL },
 		{ "/sys/kernel/debug/vmspace", NULL },
 	};
 	unsigned int i;

@@ -294,6 +294,7 @@ TEST_F_TIMEOUT(reload, module__with_work_in_flight, LIMIT)
 	for (round = 0; round < loads; round++)
 		reload_in_flight(_metadata, self, round);
 	ksft_print_msg("%u times\n", round);
+	fflush(stdout);
 }
 
 TEST_F_TIMEOUT(reload, module__where_memory_is_nearly_full, LIMIT)
@@ -320,6 +321,7 @@ TEST_F_TIMEOUT(reload, module__where_memory_is_nearly_full, LIMIT)
 	}
 	expect_memory_back(_metadata, before, loads);
 	ksft_print_msg("%u times\n", round);
+	fflush(stdout);
 }
 
 TEST_F(reload, module__is_loaded_once)
