@@ -575,6 +575,160 @@ TEST_F_TIMEOUT(failnth, file__mmap, LIMIT)
 	close(fd);
 }
 
+/* --- what cannot be checked any further ----------------------------------- */
+
+FIXTURE(blind)
+{
+	int file;
+	int fd;
+	int memory;
+	int space;
+	int cursor;
+};
+
+FIXTURE_VARIANT(blind)
+{
+	unsigned int flags;
+	/* What MAP says then: whether the frame is taken is not known any more. */
+	int map;
+};
+
+FIXTURE_VARIANT_ADD(blind, strict) { .flags = VMSPACE_STRICT, .map = -ENOMEM };
+FIXTURE_VARIANT_ADD(blind, checked) { .flags = VMSPACE_CHECKED, .map = 0 };
+
+#define BLIND_PAGES	4
+/* Each needs tables of its own, and so does the check. */
+#define BLIND_VA(i)	(FAR + (i) * M2)
+
+static int map_one(struct _test_data_blind *self, unsigned int index)
+{
+	int ret = vms_jump(self->fd, self->cursor, BLIND_VA(index));
+
+	return ret ? ret : vms_map(self->fd, self->cursor, self->memory, index, RW);
+}
+
+FIXTURE_SETUP(blind)
+{
+	self->file = -1;
+	self->fd = vms_open();
+	if (self->fd < 0)
+		SKIP(return, "no /dev/vmspace: %s", strerror(errno));
+	if (!prepare_injection())
+		SKIP(return, "%s", no_injection);
+	self->file = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
+	ASSERT_GE(self->file, 0);
+}
+
+FIXTURE_TEARDOWN(blind)
+{
+	close(self->file);
+	close(self->fd);
+}
+
+/* A file with a space in which the page of index 0 is mapped. */
+static void begin_blind(struct __test_metadata *_metadata, struct _test_data_blind *self,
+			unsigned int flags)
+{
+	close(self->fd);
+	self->fd = vms_open();
+	ASSERT_GE(self->fd, 0);
+	self->memory = vms_new_memory(self->fd, BLIND_PAGES);
+	self->space = vms_new_space_as(self->fd, flags);
+	self->cursor = vms_open_cursor_mut(self->fd, self->space, FAR, FAR + G1);
+	ASSERT_GT(self->memory, 0);
+	ASSERT_GT(self->space, 0);
+	ASSERT_GT(self->cursor, 0);
+	ASSERT_EQ(0, map_one(self, 0));
+}
+
+static bool is_blind(struct _test_data_blind *self)
+{
+	struct vmspace_op op;
+	char path[80], text[400];
+	size_t len = 0;
+	FILE *file;
+
+	if (vms_space_stat(self->fd, self->space, &op))
+		return false;
+	snprintf(path, sizeof(path), DEBUGFS "/vmspace/%u/audit", op.space_stat.number);
+	file = fopen(path, "r");
+	if (!file)
+		return false;
+	len = fread(text, 1, sizeof(text) - 1, file);
+	text[len] = 0;
+	fclose(file);
+	return strstr(text, "not checked any further: there was no memory");
+}
+
+/* What the space does from then on. */
+static void use_blind(struct __test_metadata *_metadata, struct _test_data_blind *self, int map)
+{
+	char *before = vms_table_bytes(self->fd, self->space), *after;
+	long pages = vms_count_pages(self->fd, self->space);
+	struct vmspace_op op;
+	unsigned int i;
+	int ret;
+
+	ASSERT_NE(NULL, before);
+	for (i = 2; i < BLIND_PAGES; i++)
+		EXPECT_EQ(map, map_one(self, i));
+	after = vms_table_bytes(self->fd, self->space);
+	ASSERT_NE(NULL, after);
+	EXPECT_EQ(!map, !!strcmp(before, after));
+	EXPECT_EQ(pages + (map ? 0 : BLIND_PAGES - 2), vms_count_pages(self->fd, self->space));
+	free(before);
+	free(after);
+	EXPECT_EQ(0, vms_jump(self->fd, self->cursor, BLIND_VA(0)));
+	EXPECT_EQ(0, vms_protect_next(self->fd, self->cursor, PAGE, VMSPACE_PROP_WRITE, 0, 0, &op));
+	for (i = 0; i < BLIND_PAGES; i++) {
+		EXPECT_EQ(0, vms_jump(self->fd, self->cursor, BLIND_VA(i)));
+		ret = vms_unmap(self->fd, self->cursor, PAGE, 0, &op);
+		/* STRICT ones tell that there was nothing. */
+		EXPECT_TRUE(!ret || (i && map && ret == -ENOENT));
+	}
+	EXPECT_EQ(0, vms_count_pages(self->fd, self->space));
+	EXPECT_EQ(map, map_one(self, 1));
+	EXPECT_TRUE(is_blind(self));
+	EXPECT_EQ(0, vms_drop_cursor(self->fd, self->cursor));
+	EXPECT_EQ(0, vms_drop_space(self->fd, self->space));
+	EXPECT_EQ(0, vms_drop_memory(self->fd, self->memory));
+}
+
+/* One call of a MAP fails; whether there was one. */
+static bool make_blind(struct __test_metadata *_metadata, struct _test_data_blind *self,
+		       unsigned int n, bool *blind)
+{
+	bool injected;
+	int ret;
+
+	EXPECT_EQ(0, vms_jump(self->fd, self->cursor, BLIND_VA(1)));
+	ASSERT_TRUE(arm(self->file, n));
+	ret = vms_map(self->fd, self->cursor, self->memory, 1, RW);
+	injected = disarm(self->file);
+	EXPECT_TRUE(!ret || (injected && (ret == -ENOMEM || ret == -EFAULT)));
+	*blind = is_blind(self);
+	return injected;
+}
+
+TEST_F_TIMEOUT(blind, space__without_memory_for_its_check, LIMIT)
+{
+	unsigned int n, times = 0;
+	bool injected = true, blind;
+
+	if (vms_skipped(_metadata))
+		return;
+	for (n = 1; injected; n++) {
+		begin_blind(_metadata, self, variant->flags);
+		injected = make_blind(_metadata, self, n, &blind);
+		if (blind)
+			use_blind(_metadata, self, variant->map);
+		times += blind;
+	}
+	ksft_print_msg("%u failures, %u of them blinded it\n", n - 2, times);
+	fflush(stdout);
+	EXPECT_LT(0, times);
+}
+
 /* --- and nothing was forgotten -------------------------------------------- */
 
 static bool in_program(unsigned int opcode)
