@@ -5,7 +5,8 @@
  *
  * The contract: an operation that fails says -ENOMEM (or -EFAULT where a copy
  * failed), has changed nothing, and succeeds when it is asked for again; one that
- * can do without has done all of its work; and nothing is lost in the end.
+ * can do without has done all of its work; and nothing is lost in the end. The same
+ * holds for loading the module.
  */
 #include "kselftest_harness.h"
 #include <sched.h>
@@ -727,6 +728,129 @@ TEST_F_TIMEOUT(blind, space__without_memory_for_its_check, LIMIT)
 	ksft_print_msg("%u failures, %u of them blinded it\n", n - 2, times);
 	fflush(stdout);
 	EXPECT_LT(0, times);
+}
+
+/* --- the module ----------------------------------------------------------- */
+
+#define TRACING		"/sys/kernel/tracing"
+#define INITCALL	TRACING "/events/initcall/initcall_start/enable"
+
+FIXTURE(module)
+{
+	int file;
+	int places;
+};
+
+/* A load with its n-th call failing; @left receives how many calls were missing to it. */
+static int load_failing(struct _test_data_module *self, int n, int *left)
+{
+	char text[16] = "";
+	int ret;
+
+	if (!arm(self->file, n))
+		return -EIO;
+	ret = vms_load_module();
+	*left = pread(self->file, text, sizeof(text) - 1, 0) > 0 ? atoi(text) : n;
+	disarm(self->file);
+	return ret;
+}
+
+/* Whether the module's own function was called since this was asked last. */
+static bool was_initialised(void)
+{
+	char line[256];
+	bool found = false;
+	FILE *file = fopen(TRACING "/trace", "r");
+
+	while (file && fgets(line, sizeof(line), file))
+		found |= !!strstr(line, "initcall_start:");
+	if (file)
+		fclose(file);
+	/* This empties it. */
+	close(open(TRACING "/trace", O_WRONLY | O_TRUNC | O_CLOEXEC));
+	return found;
+}
+
+FIXTURE_SETUP(module)
+{
+	const int most = 1000000;
+	int left;
+
+	self->file = -1;
+	if (access("/dev/vmspace", F_OK))
+		SKIP(return, "no /dev/vmspace");
+	if (!prepare_injection())
+		SKIP(return, "%s", no_injection);
+	if (access(vms_module_path(), R_OK))
+		SKIP(return, "no %s to load: set VMSPACE_MODULE", vms_module_path());
+	ASSERT_EQ(0, vms_write_text(INITCALL, "1"));
+	self->file = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
+	ASSERT_GE(self->file, 0);
+	ASSERT_EQ(0, vms_unload_module());
+	ASSERT_EQ(0, load_failing(self, most, &left));
+	self->places = most - left;
+	ASSERT_TRUE(was_initialised());
+	ASSERT_FALSE(was_initialised());
+}
+
+FIXTURE_TEARDOWN(module)
+{
+	if (vms_skipped(_metadata))
+		return;
+	vms_write_text(INITCALL, "0");
+	close(self->file);
+	EXPECT_TRUE(!access("/sys/module/vmspace", F_OK) || !vms_load_module());
+}
+
+/* It is loaded all the same, and works. */
+static void expect_works(struct __test_metadata *_metadata)
+{
+	double end = vms_now() + VMS_LIMIT;
+	int fd;
+
+	while ((fd = vms_open()) < 0 && errno == ENOENT && vms_now() < end)
+		vms_pause();
+	ASSERT_GE(fd, 0);
+	EXPECT_LT(0, vms_new_space(fd));
+	close(fd);
+}
+
+/*
+ * The loader's own allocations come first, and are the kernel's matter: from the last
+ * one backwards, down to the first that fails before the module is asked at all.
+ */
+TEST_F_TIMEOUT(module, load__with_a_failure_in_it, LIMIT)
+{
+	unsigned int refused = 0, loaded = 0;
+	int n, left, ret;
+
+	if (vms_skipped(_metadata))
+		return;
+	for (n = self->places; n > 0; n--) {
+		ASSERT_EQ(0, vms_unload_module());
+		ASSERT_EQ(NULL, vms_module_remains());
+		ret = load_failing(self, n, &left);
+		if (!was_initialised())
+			break;
+		if (ret) {
+			refused++;
+			EXPECT_EQ(0, left);
+			EXPECT_EQ(-ENOMEM, ret);
+			EXPECT_EQ(NULL, vms_module_remains()) {
+				TH_LOG("place %d of %d", n, self->places);
+			}
+			ASSERT_EQ(0, vms_load_module());
+			was_initialised();
+		} else {
+			loaded++;
+			expect_works(_metadata);
+		}
+	}
+	ksft_print_msg("%d places; the last %d: %u refused, %u loaded without\n", self->places,
+		       self->places - n, refused, loaded);
+	fflush(stdout);
+	EXPECT_GT(0, ret);
+	EXPECT_LT(5, refused);
 }
 
 /* --- and nothing was forgotten -------------------------------------------- */
