@@ -709,6 +709,9 @@ int vms_audit_access(struct vms_space *space, unsigned int cpu, u64 va, bool sto
 
 	if (!audit_begin(audit))
 		return audit_broken(audit);
+	/* It holds nothing old then: writes catch up with all CPUs. */
+	if (!spec_monitor_inside(&audit->monitor, cpu))
+		catch_up_cpu(space, cpu);
 	/* What ended meanwhile may have been before it, or after it. */
 	if (ended == atomic64_read(&space->ended) && spec_monitor_inside(&audit->monitor, cpu))
 		judge(space, &step, spec_monitor_access(&audit->monitor, cpu, va, store, faulted));
