@@ -53,7 +53,7 @@ static struct vms_node *node_alloc(bool root)
 	unsigned int order = root_order(root);
 	struct vms_node *node;
 
-	node = kmem_cache_zalloc(node_cache, GFP_KERNEL_ACCOUNT);
+	node = kmem_cache_alloc(node_cache, GFP_TABLE);
 	if (!node)
 		return NULL;
 	node->page = alloc_pages(GFP_TABLE, order);
