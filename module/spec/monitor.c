@@ -314,7 +314,6 @@ const char *spec_monitor_protect_start(struct spec_monitor *mon, u64 id,
 
 	if (rule)
 		return rule;
-	op->change = change;
 	op->bits = spec_change_bits(change);
 	if (!is_strict(mon) || !spec_map_first(&mon->os.hw.pt, range.base, &range.base, &pte))
 		return NULL;
@@ -357,7 +356,7 @@ static const char *find_mapping(struct spec_monitor *mon, u64 va, const struct s
 	return NULL;
 }
 
-/* What a map may write: what it was given, at the place that it is for. */
+/* Where a map may write what. */
 static const char *check_place(const struct spec_monitor_op *op, u64 va, struct spec_region frame)
 {
 	if (va == op->range.base && frame.base != op->args.frame)
@@ -368,6 +367,7 @@ static const char *check_place(const struct spec_monitor_op *op, u64 va, struct 
 	       "map_in_its_range" : NULL;
 }
 
+/* What a map may write: what it was given, at the place that it is for. */
 static const char *check_mapped(const struct spec_monitor_op *op, u64 va,
 				const struct spec_pte *pte)
 {
@@ -438,7 +438,7 @@ static const char *wrote_protect(struct spec_monitor *mon, struct spec_monitor_o
 
 	if (rule)
 		return rule;
-	spec_set_prop(&wanted, (spec_prop(from) & ~op->change.clear) | op->change.set);
+	spec_pte_change(&wanted, op->bits);
 	if (!spec_pte_equal(&wanted, to, 0))
 		return "protect_next_property";
 	return spec_ops_protect(&mon->machine, op->id, va, to->flags, to->attrs);

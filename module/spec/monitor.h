@@ -53,8 +53,7 @@ enum spec_scope {
  * @written:	the operation may not write any more
  * @range:	that the operation is for
  * @args:	of a map
- * @change:	of a protect
- * @bits:	what that is in leaves
+ * @bits:	how a protect changes leaves
  * @order:	of writes, in a STRICT space
  * @bytes:	mapped, unmapped or met on the way
  * @told:	mapped to frames that were told
@@ -71,7 +70,6 @@ struct spec_monitor_op {
 	bool written;
 	struct spec_region range;
 	struct spec_map_args args;
-	struct spec_change change;
 	struct spec_bits bits;
 	struct spec_order order;
 	u64 bytes;
