@@ -78,7 +78,7 @@ static void cache_put(struct page *page)
 }
 #endif
 
-struct page *stub_alloc_pages(unsigned int order)
+struct page *stub_alloc_pages(unsigned int order, bool zero)
 {
 	size_t size = PAGE_SIZE << order;
 	struct page *page;
@@ -95,7 +95,7 @@ struct page *stub_alloc_pages(unsigned int order)
 		FATAL_IF(!data);
 		page = (struct page *)(data + size);
 	}
-	memset(data, 0, size);
+	memset(data, zero ? 0 : 0xa5, size);
 	*page = (struct page) { .phys = (unsigned long)data, .order = order };
 	return page;
 }

@@ -387,7 +387,7 @@ struct page {
 
 void *stub_alloc(size_t size, bool zero);
 void stub_free(void *p);
-struct page *stub_alloc_pages(unsigned int order);
+struct page *stub_alloc_pages(unsigned int order, bool zero);
 void stub_free_pages(struct page *page, unsigned int order);
 long stub_allocations(void);
 long stub_accounted_pages(void);
@@ -397,11 +397,11 @@ void stub_account_pages(long nr);
 #define kzalloc(size, gfp)		stub_alloc(size, true)
 #define kcalloc(nr, size, gfp)		stub_alloc((nr) * (size), true)
 #define kfree(p)			stub_free(p)
-#define kmem_cache_alloc(cache, gfp)	stub_alloc((cache)->size, false)
+#define kmem_cache_alloc(cache, gfp)	stub_alloc((cache)->size, (gfp) & __GFP_ZERO)
 #define kmem_cache_zalloc(cache, gfp)	stub_alloc((cache)->size, true)
 #define kmem_cache_free(cache, p)	((void)(cache), stub_free(p))
 #define kmem_cache_destroy(cache)	stub_free(cache)
-#define alloc_pages(gfp, order)		stub_alloc_pages(order)
+#define alloc_pages(gfp, order)		stub_alloc_pages(order, (gfp) & __GFP_ZERO)
 #define __free_pages(page, order)	stub_free_pages(page, order)
 #define mod_lruvec_page_state(page, item, nr)	stub_account_pages((int)(nr))
 
