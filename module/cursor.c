@@ -888,7 +888,9 @@ static u64 protect_slot(struct vms_cursor *c, u64 *slot, u64 va, unsigned int le
 	} while (new != old && !try_cmpxchg(slot, &old, new));
 	if (new != old)
 		step_write(c, va, level, old, new);
-	if (vms_entry_must_flush(old, new) && !vms_mutated(VMS_MUTATION_KEEP_RIGHTS))
+	/* In a STRICT space all CPUs have seen a change when it ends, whatever it was. */
+	if ((vms_entry_must_flush(old, new) || c->space->is_strict) &&
+	    !vms_mutated(VMS_MUTATION_KEEP_RIGHTS))
 		vms_gather_va(&c->gather, va);
 	return old;
 }
@@ -982,7 +984,7 @@ static u64 protect_run(struct vms_cursor *c, struct vms_walk *w, struct vms_chan
  *
  * Moves past the mapping, or by @len if there is none. A leaf that does not
  * fit the range is split, and the first piece is the mapping. A flush follows
- * if rights shrink or A or D are cleared.
+ * if rights shrink or A or D are cleared, and in a STRICT space always.
  *
  * Context: may sleep.
  *

@@ -299,16 +299,18 @@ static void strict_unlock(struct vms_space *space)
 		mutex_unlock(&space->strict);
 }
 
+/* The rights that the verified page table knows, besides READ, which all mappings have. */
+#define STRICT_RIGHTS	(VMSPACE_PROP_WRITE | VMSPACE_PROP_EXEC | VMSPACE_PROP_USER)
+
 /* One mapping, of a frame that is not mapped yet, with rights that x86 has. */
 static int strict_check_map(struct vms_space *space, const struct vms_map *map)
 {
-	const u32 rights = VMSPACE_PROP_WRITE | VMSPACE_PROP_EXEC | VMSPACE_PROP_USER;
 	unsigned int level = map->level ? map->level : 1;
 
 	if (!space->is_strict)
 		return 0;
 	if (map->replace || map->mem->cache != VMSPACE_CACHE_WB ||
-	    (map->prop & ~rights) != VMSPACE_PROP_READ ||
+	    (map->prop & ~STRICT_RIGHTS) != VMSPACE_PROP_READ ||
 	    map->pages << VMS_PAGE_SHIFT != vms_level_size(level))
 		return -EINVAL;
 	return vms_audit_frame_free(space, vms_memory_frame(map->mem, map->index),
@@ -479,8 +481,10 @@ static int op_protect_next(struct vms_store *store, struct vmspace_op *op)
 	ret = check_how(c, op->flags);
 	if (!ret)
 		ret = check_change(op->protect.clear, op->protect.set);
-	/* As in strict_check_map(): no mapping without READ. */
-	if (!ret && c->space->is_strict && (op->protect.clear & VMSPACE_PROP_READ))
+	/* What strict_check_map() takes stays so. */
+	if (!ret && c->space->is_strict &&
+	    ((op->protect.clear & ~STRICT_RIGHTS) ||
+	     (op->protect.set & ~(STRICT_RIGHTS | VMSPACE_PROP_READ))))
 		ret = -EINVAL;
 	if (!ret)
 		ret = protect_mapping(c, op, &m);

@@ -267,14 +267,49 @@ TEST_F(checked, strict__refuses_many_at_once)
 	STRICT_REFUSES(-EINVAL, unmap(self->fd, self->cursor, 2 * PAGE, 0));
 }
 
-TEST_F(checked, strict__keeps_read)
+TEST_F(checked, strict__changes_rights_only)
 {
+	static const __u32 others[] = {
+		VMSPACE_PROP_SOFT, VMSPACE_PROP_ACCESSED, VMSPACE_PROP_DIRTY, VMSPACE_PROP_READ,
+	};
 	struct vmspace_op op;
+	unsigned int i;
 
 	ASSERT_EQ(0, map_at(self->fd, self->cursor, VA, self->memory, 0));
-	ASSERT_EQ(0, vms_jump(self->fd, self->cursor, VA));
-	STRICT_REFUSES(-EINVAL, vms_protect_next(self->fd, self->cursor, PAGE, VMSPACE_PROP_READ,
-						 0, 0, &op));
+	for (i = 0; i < ARRAY_SIZE(others); i++) {
+		ASSERT_EQ(0, vms_jump(self->fd, self->cursor, VA));
+		STRICT_REFUSES(-EINVAL, vms_protect_next(self->fd, self->cursor, PAGE, others[i],
+							 0, 0, &op));
+		if (others[i] == VMSPACE_PROP_READ)
+			break;
+		ASSERT_EQ(0, vms_jump(self->fd, self->cursor, VA));
+		STRICT_REFUSES(-EINVAL, vms_protect_next(self->fd, self->cursor, PAGE, 0,
+							 others[i], 0, &op));
+	}
+}
+
+/* What a CPU holds may stay then. */
+TEST_F(checked, protect__that_takes_nothing_away)
+{
+	static const struct { __u32 clear, set; } changes[] = {
+		{ 0, 0 },
+		{ 0, VMSPACE_PROP_READ },
+		{ VMSPACE_PROP_WRITE, 0 },
+		{ VMSPACE_PROP_WRITE, 0 },
+		{ 0, VMSPACE_PROP_WRITE },
+		{ 0, VMSPACE_PROP_WRITE },
+		{ 0, VMSPACE_PROP_EXEC },
+		{ VMSPACE_PROP_EXEC, VMSPACE_PROP_USER },
+	};
+	struct vmspace_op op;
+	unsigned int i;
+
+	ASSERT_EQ(0, map_at(self->fd, self->cursor, VA, self->memory, 0));
+	for (i = 0; i < ARRAY_SIZE(changes); i++) {
+		ASSERT_EQ(0, vms_jump(self->fd, self->cursor, VA));
+		EXPECT_EQ(0, vms_protect_next(self->fd, self->cursor, PAGE, changes[i].clear,
+					      changes[i].set, 0, &op));
+	}
 }
 
 TEST_F(checked, strict__refuses_to_defer)

@@ -715,6 +715,14 @@ const char *spec_monitor_protect_run(struct spec_monitor *mon, u64 id, u64 va, u
 	return rule ? rule : spec_ops_protect_run(&mon->machine, id, va, nr, op->bits);
 }
 
+/* A mapping that has these rights already needs no write; it is a change all the same. */
+static const char *strict_unchanged(struct spec_monitor *mon)
+{
+	if (mon->os.core_states[STRICT_CORE].state != SPEC_PROTECT_EXECUTING)
+		return NULL;
+	return strict_inv(mon, spec_os_protect_op_change(&mon->os, STRICT_CORE, true));
+}
+
 /**
  * spec_monitor_op_end - an unmap or protect is done with its writes (S67)
  * @mon:	the space
@@ -730,8 +738,10 @@ const char *spec_monitor_op_end(struct spec_monitor *mon, u64 id)
 	if (!op || !op->executing || op->shooting || op->written)
 		return "S76_executing";
 	op->written = true;
-	if (!is_strict(mon) || op->operation != SPEC_UNMAP)
+	if (!is_strict(mon))
 		return NULL;
+	if (op->operation == SPEC_PROTECT)
+		return strict_unchanged(mon);
 	if (!op->order.changes)
 		rule = strict_inv(mon, spec_os_unmap_op_start(&mon->os, STRICT_CORE, false));
 	return rule ? rule : strict_inv(mon, spec_os_unmap_op_end(&mon->os, STRICT_CORE));
