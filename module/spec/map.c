@@ -473,6 +473,31 @@ const u64 *spec_map_words(const struct spec_map *map, u64 va)
 }
 
 /**
+ * spec_map_observe - a leaf of 4 KiB was read
+ * @map:	the map
+ * @base:	its key, a multiple of 4 KiB
+ * @leaf:	as it stood in the page table
+ *
+ * What the hardware has set in it since is taken over (S21).
+ *
+ * Return: whether it is as it was put in here.
+ */
+bool spec_map_observe(struct spec_map *map, u64 base, u64 leaf)
+{
+	struct block *b = find_block(map, base);
+	u64 *word, more;
+
+	if (!b || !b->nr)
+		return false;
+	word = &b->pages[spec_index_bits(1, base)];
+	more = (leaf & ~SPEC_FLAG_TRACKED) ^ *word;
+	if (!*word || more & ~SPEC_FLAG_HARDWARE || *word & more)
+		return false;
+	*word |= more;
+	return true;
+}
+
+/**
  * spec_map_get - the mapping with a key
  * @map:	the map
  * @base:	the key

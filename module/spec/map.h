@@ -60,6 +60,7 @@ bool spec_map_has_run(const struct spec_map *map, u64 base, unsigned int nr);
 void spec_map_change_run(struct spec_map *map, u64 base, unsigned int nr, struct spec_bits bits);
 u64 spec_map_remove_region(struct spec_map *map, struct spec_region region);
 u64 spec_map_sum(const struct spec_map *map, struct spec_region region, u64 *any, u64 *all);
+bool spec_map_observe(struct spec_map *map, u64 base, u64 leaf);
 const u64 *spec_map_words(const struct spec_map *map, u64 va);
 
 bool spec_map_get(const struct spec_map *map, u64 base, struct spec_pte *pte);

@@ -166,10 +166,16 @@ static struct spec_monitor_op *find(const struct spec_monitor *mon, u64 id)
 	return spec_vector_get(&mon->ops, id);
 }
 
+/* What has the highest key is last: without it, there is no housekeeping at all. */
+static bool keeps_house(const struct spec_monitor *mon)
+{
+	return mon->ops.nr && spec_vector_key(&mon->ops, mon->ops.nr - 1) & SPEC_HOUSEKEEPING;
+}
+
 /* Who of a cursor a step is of: its housekeeping, if that goes on, or itself. */
 static struct spec_monitor_op *find_active(const struct spec_monitor *mon, u64 id)
 {
-	struct spec_monitor_op *op = find(mon, id | SPEC_HOUSEKEEPING);
+	struct spec_monitor_op *op = keeps_house(mon) ? find(mon, id | SPEC_HOUSEKEEPING) : NULL;
 
 	return op ? op : find(mon, id);
 }
@@ -326,7 +332,10 @@ const char *spec_monitor_protect_start(struct spec_monitor *mon, u64 id,
 static void decode(const struct spec_monitor *mon, u64 raw, unsigned int level,
 		   struct spec_entry *e)
 {
-	spec_pt_decode(&mon->scratch, raw, level, e);
+	if (raw)
+		spec_pt_decode(&mon->scratch, raw, level, e);
+	else
+		e->kind = SPEC_EMPTY;
 }
 
 static struct spec_pte entry_pte(const struct spec_entry *e, unsigned int level)
@@ -579,6 +588,29 @@ static const char *strict_wrote(struct spec_monitor *mon, const struct spec_moni
 	return NULL;
 }
 
+/*
+ * A small leaf was as it is known to be, and is gone or what a protect makes of it: as that
+ * had to be right, this is, and neither has to be decoded.
+ */
+static bool wrote_over_leaf(struct spec_monitor *mon, struct spec_monitor_op *op, u64 va, u64 old,
+			    u64 new, const char **rule)
+{
+	bool is_protect = op->operation == SPEC_PROTECT;
+
+	if (new && (!is_protect || new != ((old & op->bits.keep) | op->bits.add)))
+		return false;
+	if (!spec_map_observe(&mon->machine.hw.pt, va, old))
+		return false;
+	if (!new) {
+		*rule = wrote_unmap(mon, op, va, SPEC_PAGE_SIZE);
+		return true;
+	}
+	*rule = check_changed(op, va);
+	if (!*rule)
+		*rule = spec_ops_protect_run(&mon->machine, op->id, va, 1, op->bits);
+	return true;
+}
+
 /**
  * spec_monitor_write - an entry was written (S18, S22 to S24, S35, S61, S66, S72)
  * @mon:	the space
@@ -594,10 +626,17 @@ const char *spec_monitor_write(struct spec_monitor *mon, u64 id, u64 va, unsigne
 			       u64 old, u64 new)
 {
 	struct spec_monitor_op *op = find(mon, id);
+	bool runs = op && op->executing && !op->written;
 	struct spec_entry from, to;
 	struct spec_pte pte;
-	const char *rule = spec_check_entry(new, level, mon->width, allowed_attrs(mon));
+	const char *rule;
 
+	if (runs)
+		op->changed = true;
+	if (runs && level == 1 && !is_strict(mon) &&
+	    wrote_over_leaf(mon, op, va, old, new, &rule))
+		return rule;
+	rule = spec_check_entry(new, level, mon->width, allowed_attrs(mon));
 	if (rule)
 		return rule;
 	decode(mon, old, level, &from);
@@ -606,9 +645,8 @@ const char *spec_monitor_write(struct spec_monitor *mon, u64 id, u64 va, unsigne
 		return "S31_as_it_was";
 	if (!op || !op->executing)
 		return keep_house(mon, id, va, level, &from, &to);
-	if (op->written)
+	if (!runs)
 		return "S72_written_while_executing";
-	op->changed = true;
 	if (is_strict(mon)) {
 		rule = check_order(mon, op, va, level, old, new);
 		if (rule)

@@ -519,6 +519,37 @@ TEST(S21_pte_equal)
 }
 
 /* A map differs from one with a mapping more, less, or other than it. */
+TEST(S21_map_observe)
+{
+	struct spec_pte pte = { .frame = { GB1, KB4 }, .flags.is_writable = true };
+	const u64 leaf = spec_page_entry(&pte, 1);
+	struct spec_map map;
+	unsigned int bit;
+
+	spec_map_init(&map, &spec_test_alloc);
+	EXPECT(!spec_map_observe(&map, KB4, leaf));
+	EXPECT_EQ(0, spec_map_insert(&map, KB4, &pte));
+	EXPECT(!spec_map_observe(&map, 2 * KB4, leaf));
+	EXPECT(!spec_map_observe(&map, 2 * KB4, 0));
+	EXPECT(!spec_map_observe(&map, KB4, 0));
+	EXPECT(spec_map_observe(&map, KB4, leaf | SPEC_FLAG_TRACKED));
+	for (bit = 0; bit < 64; bit++)
+		if (!(BIT_ULL(bit) & (SPEC_FLAG_TRACKED | SPEC_FLAG_HARDWARE)))
+			EXPECT(!spec_map_observe(&map, KB4, leaf ^ BIT_ULL(bit)));
+	EXPECT(spec_map_get(&map, KB4, &pte) && !pte.attrs);
+	EXPECT(spec_map_observe(&map, KB4, leaf | SPEC_FLAG_A));
+	EXPECT(spec_map_get(&map, KB4, &pte) && pte.attrs == SPEC_ACCESSED);
+	EXPECT(!spec_map_observe(&map, KB4, leaf));
+	EXPECT(!spec_map_observe(&map, KB4, leaf | SPEC_FLAG_D));
+	EXPECT(spec_map_observe(&map, KB4, leaf | SPEC_FLAG_HARDWARE));
+	EXPECT_EQ(0, spec_map_remove(&map, KB4));
+	/* Nor what is larger. */
+	pte.frame.size = MB2;
+	EXPECT_EQ(0, spec_map_insert(&map, 0, &pte));
+	EXPECT(!spec_map_observe(&map, 0, leaf));
+	spec_map_clear(&map);
+}
+
 TEST(map__equal_finds_differences)
 {
 	const struct spec_pte pte = page(GB1, KB4), other = page(GB1 + KB4, KB4);

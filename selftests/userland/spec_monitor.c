@@ -291,3 +291,134 @@ TEST(protect_run__no_memory)
 	spec_test_allocations = -1;
 	end(&a);
 }
+
+/* In @a one page is mapped, at the start of its cursor; a protect of it has begun. */
+static u64 begin_protect(enum spec_contract contract)
+{
+	const struct spec_change change = { SPEC_PROP_WRITE, 0 };
+
+	random_frames();
+	begin(&a, contract);
+	EXPECT_HOLDS(start_map(&a, GB1, 1, RW));
+	EXPECT_HOLDS(spec_monitor_write(&a, ID, GB1, 1, 0, leaf_of(frames[0], RW)));
+	EXPECT_HOLDS(spec_monitor_end(&a, ID, GB1 + KB4, 1, 0, false));
+	EXPECT_HOLDS(start_protect(&a, GB1, 1, change));
+	return leaf_of(frames[0], RW);
+}
+
+/* Which rule a write violates, with all before it as it should be. */
+static void expect_write(const char *rule, u64 old_differs, u64 new_differs)
+{
+	u64 leaf = begin_protect(SPEC_CURSORS);
+
+	EXPECT_RULE(rule, spec_monitor_write(&a, ID, GB1, 1, leaf ^ old_differs,
+					     (leaf & ~SPEC_FLAG_RW) ^ new_differs));
+	end(&a);
+}
+
+TEST(protect__of_what_is_known)
+{
+	expect_write(NULL, 0, 0);
+	expect_write(NULL, SPEC_FLAG_HARDWARE, SPEC_FLAG_HARDWARE);
+	expect_write(NULL, SPEC_FLAG_TRACKED, SPEC_FLAG_TRACKED);
+	expect_write("protect_next_property", SPEC_FLAG_A, 0);
+	expect_write("protect_next_property", SPEC_FLAG_D, 0);
+	expect_write("protect_next_property", 0, SPEC_FLAG_RW);
+	expect_write("protect_next_property", 0, SPEC_FLAG_XD);
+	expect_write("S31_as_it_was", SPEC_FLAG_RW, 0);
+	expect_write("S31_as_it_was", KB4, KB4);
+	expect_write("S18_no_high_bits", BIT_ULL(52), BIT_ULL(52));
+	expect_write("S13_must_be_zero", BIT_ULL(WIDTH), BIT_ULL(WIDTH));
+	expect_write("S23_page_flags", SPEC_FLAG_HELD, SPEC_FLAG_HELD);
+}
+
+TEST(protect__takes_over_what_the_hardware_set)
+{
+	u64 leaf = begin_protect(SPEC_CURSORS);
+	struct spec_pte pte;
+
+	EXPECT_HOLDS(spec_monitor_write(&a, ID, GB1, 1, leaf | SPEC_FLAG_D,
+					(leaf | SPEC_FLAG_D) & ~SPEC_FLAG_RW));
+	EXPECT(spec_map_get(pt_of(&a), GB1, &pte) && pte.attrs == SPEC_DIRTY);
+	/* From now on it is known. */
+	EXPECT_RULE("accessed_and_dirty_are_never_lost",
+		    spec_monitor_write(&a, ID, GB1, 1, leaf & ~SPEC_FLAG_RW, 0));
+	end(&a);
+}
+
+TEST(leaf__goes_or_changes_only_in_its_operation)
+{
+	u64 leaf = begin_protect(SPEC_CURSORS), other = leaf_of(frames[0], SPEC_PROP_READ);
+
+	EXPECT_HOLDS(spec_monitor_write(&a, ID, GB1, 1, leaf, other));
+	EXPECT_HOLDS(spec_monitor_op_end(&a, ID));
+	EXPECT_RULE("S60_failure_changes_nothing", spec_monitor_end(&a, ID, GB1, 0, -ENOMEM, false));
+	EXPECT_HOLDS(spec_monitor_end(&a, ID, GB1 + KB4, 1, 0, false));
+	EXPECT_HOLDS(start_protect(&a, GB1 + KB4, 1, (struct spec_change) { 0, SPEC_PROP_WRITE }));
+	EXPECT_RULE("protect_in_its_range", spec_monitor_write(&a, ID, GB1, 1, other, leaf));
+	end(&a);
+	leaf = begin_protect(SPEC_CURSORS);
+	EXPECT_RULE("protect_unmaps_nothing", spec_monitor_write(&a, ID, GB1, 1, leaf, 0));
+	EXPECT_HOLDS(spec_monitor_op_end(&a, ID));
+	EXPECT_RULE("S72_written_while_executing",
+		    spec_monitor_write(&a, ID, GB1, 1, leaf, other));
+	end(&a);
+	leaf = begin_protect(SPEC_CURSORS);
+	EXPECT_HOLDS(spec_monitor_write(&a, ID, GB1, 1, leaf,
+					leaf_of(frames[0], SPEC_PROP_READ)));
+	EXPECT_HOLDS(spec_monitor_op_end(&a, ID));
+	EXPECT_HOLDS(spec_monitor_end(&a, ID, GB1 + KB4, 1, 0, false));
+	EXPECT_HOLDS(spec_monitor_unmap_start(&a, ID,
+					      (struct spec_region) { GB1 + KB4, KB4 }));
+	EXPECT_RULE("unmap_in_its_range",
+		    spec_monitor_write(&a, ID, GB1, 1, leaf_of(frames[0], SPEC_PROP_READ), 0));
+	end(&a);
+}
+
+static void strict_shootdown(void)
+{
+	EXPECT_HOLDS(spec_monitor_page(&a, ID, GB1));
+	EXPECT_HOLDS(spec_monitor_initiate(&a, ID, false, SPEC_ONE_PAGE));
+	EXPECT_HOLDS(spec_monitor_end_shootdown(&a, ID));
+}
+
+TEST(S61_strict_protect_writes_once)
+{
+	u64 leaf = begin_protect(SPEC_STRICT), other = leaf_of(frames[0], SPEC_PROP_READ);
+
+	EXPECT_HOLDS(spec_monitor_write(&a, ID, GB1, 1, leaf, other));
+	EXPECT_RULE("protect_one_write", spec_monitor_write(&a, ID, GB1, 1, other, other));
+	end(&a);
+}
+
+/* A mapping that has the rights already is not written, but flushed. */
+TEST(S70_strict_protect_of_nothing)
+{
+	const struct spec_change grow = { 0, SPEC_PROP_WRITE };
+	bool flushes;
+
+	for (flushes = true; ; flushes = false) {
+		begin_protect(SPEC_STRICT);
+		EXPECT_HOLDS(spec_monitor_write(&a, ID, GB1, 1, leaf_of(frames[0], RW),
+						leaf_of(frames[0], SPEC_PROP_READ)));
+		EXPECT_HOLDS(spec_monitor_op_end(&a, ID));
+		strict_shootdown();
+		EXPECT_HOLDS(spec_monitor_end(&a, ID, GB1 + KB4, 1, 0, false));
+		EXPECT_HOLDS(start_protect(&a, GB1, 1, (struct spec_change) { SPEC_PROP_WRITE, 0 }));
+		EXPECT_HOLDS(spec_monitor_op_end(&a, ID));
+		if (!flushes)
+			break;
+		strict_shootdown();
+		EXPECT_HOLDS(spec_monitor_end(&a, ID, GB1 + KB4, 1, 0, false));
+		/* Without the write that it needs. */
+		EXPECT_HOLDS(start_protect(&a, GB1, 1, grow));
+		EXPECT_HOLDS(spec_monitor_op_end(&a, ID));
+		strict_shootdown();
+		EXPECT_RULE("protect_leaves_nothing_out",
+			    spec_monitor_end(&a, ID, GB1 + KB4, 1, 0, false));
+		end(&a);
+	}
+	EXPECT_RULE("S70_shootdown_if_ok",
+		    spec_monitor_end(&a, ID, GB1 + KB4, 1, 0, false));
+	end(&a);
+}
