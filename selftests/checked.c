@@ -432,6 +432,178 @@ TEST_F(checked, strict__unmap_of_nothing_is_an_error)
 	EXPECT_EQ(variant->flags & VMSPACE_STRICT ? VA : VA + PAGE, va);
 }
 
+/*
+ * What a STRICT space should hold: areas of 2 MiB, each with a large leaf or a few
+ * pages at its start.
+ */
+#define AREAS	3
+#define SLOTS	6			/* of pages, in an area */
+#define FRAMES	8			/* fewer than slots, so that they are taken */
+#define RIGHTS	(VMSPACE_PROP_WRITE | VMSPACE_PROP_EXEC | VMSPACE_PROP_USER)
+
+struct strict_mapping {
+	int frame;			/* -1: nothing is mapped */
+	unsigned int prop;
+};
+
+struct strict_area {
+	struct strict_mapping large, pages[SLOTS];
+};
+
+struct strict_world {
+	struct strict_area areas[AREAS];
+	unsigned int seed;
+	int fd, cursor, memory, large;
+};
+
+/* A place, and what an operation shall take to be mapped there. */
+struct strict_place {
+	struct strict_area *area;
+	struct strict_mapping *m;	/* the area's large leaf, or a page */
+	__u64 va, len;
+};
+
+static unsigned int below(struct strict_world *w, unsigned int n)
+{
+	return rand_r(&w->seed) / 7 % n;
+}
+
+static unsigned int some_rights(struct strict_world *w)
+{
+	return below(w, RIGHTS + 1) & RIGHTS;
+}
+
+static struct strict_place some_place(struct strict_world *w)
+{
+	unsigned int area = below(w, AREAS), slot = below(w, SLOTS);
+	bool is_large = !slot && below(w, 4) == 0;
+	struct strict_area *a = &w->areas[area];
+
+	return (struct strict_place) {
+		.area = a,
+		.m = is_large ? &a->large : &a->pages[slot],
+		.va = VA + area * M2 + slot * PAGE,
+		.len = is_large ? M2 : PAGE,
+	};
+}
+
+static bool frame_taken(const struct strict_world *w, bool is_large, int frame)
+{
+	unsigned int i, slot;
+
+	for (i = 0; i < AREAS; i++) {
+		if (is_large && w->areas[i].large.frame >= 0)
+			return true;
+		for (slot = 0; slot < SLOTS && !is_large; slot++)
+			if (w->areas[i].pages[slot].frame == frame)
+				return true;
+	}
+	return false;
+}
+
+static bool has_pages(const struct strict_area *area)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < SLOTS; slot++)
+		if (area->pages[slot].frame >= 0)
+			return true;
+	return false;
+}
+
+static bool strict_map(struct strict_world *w, const struct strict_place *p)
+{
+	unsigned int prop = VMSPACE_PROP_READ | some_rights(w);
+	bool is_large = p->len == M2;
+	int ret, wanted = 0, frame = is_large ? 0 : (int)below(w, FRAMES);
+
+	if (frame_taken(w, is_large, frame))
+		wanted = -EBUSY;
+	else if (p->area->large.frame >= 0 || p->m->frame >= 0 ||
+		 (is_large && has_pages(p->area)))
+		wanted = -EEXIST;
+	ret = is_large ? vms_map_range(w->fd, w->cursor, w->large, 0, 512, prop, VMSPACE_PAGE_2M) :
+			 vms_map(w->fd, w->cursor, w->memory, frame, prop);
+	if (!ret)
+		*p->m = (struct strict_mapping) { frame, prop };
+	return ret == wanted;
+}
+
+/* What a change of exactly one mapping has to say. */
+static int change_wanted(const struct strict_place *p)
+{
+	if (p->m->frame >= 0)
+		return 0;
+	return p->len == M2 || p->area->large.frame >= 0 ? -EINVAL : -ENOENT;
+}
+
+static bool strict_unmap(struct strict_world *w, const struct strict_place *p)
+{
+	int wanted = change_wanted(p);
+
+	p->m->frame = -1;
+	return unmap(w->fd, w->cursor, p->len, 0) == wanted;
+}
+
+static bool strict_protect(struct strict_world *w, const struct strict_place *p)
+{
+	unsigned int clear = some_rights(w), set = some_rights(w) & ~clear;
+	const unsigned int seen = VMSPACE_PROP_READ | RIGHTS;
+	struct vmspace_op op;
+
+	if (vms_protect_next(w->fd, w->cursor, p->len, clear, set, 0, &op) != change_wanted(p))
+		return false;
+	if (p->m->frame < 0)
+		return true;
+	p->m->prop = (p->m->prop & ~clear) | set;
+	return (op.protect.prop & seen) == p->m->prop;
+}
+
+static bool strict_access(const struct strict_world *w, const struct strict_place *p, int space,
+			  unsigned int cpu, bool store)
+{
+	const struct strict_mapping *m = p->area->large.frame >= 0 ? &p->area->large :
+					 &p->area->pages[p->va % M2 / PAGE];
+	bool allowed = m->frame >= 0 && (!store || m->prop & VMSPACE_PROP_WRITE);
+	__u64 value;
+	int ret = store ? vms_store(w->fd, space, cpu, p->va, 1) :
+			  vms_load(w->fd, space, cpu, p->va, &value);
+
+	return ret == (allowed ? VMSPACE_OUTCOME_OK : VMSPACE_OUTCOME_FAULT);
+}
+
+TEST_F_TIMEOUT(checked, strict__random_operations, 300)
+{
+	const char *text = getenv("VMSPACE_STEPS");
+	unsigned int i, kind, steps = text ? strtoul(text, NULL, 0) : 20000;
+	struct strict_world w = {
+		.seed = 1,
+		.fd = self->fd,
+		.cursor = self->cursor,
+		.memory = self->memory,
+		.large = self->large,
+	};
+	bool good = true;
+
+	if (variant->flags != VMSPACE_STRICT)
+		return;
+	memset(w.areas, 0xff, sizeof(w.areas));
+	for (i = 0; good && i < steps; i++) {
+		struct strict_place p = some_place(&w);
+		unsigned int cpu = self->cpus[below(&w, self->nr_cpus)];
+
+		ASSERT_EQ(0, vms_jump(self->fd, self->cursor, p.va));
+		kind = below(&w, 5);
+		good = kind == 0 ? strict_map(&w, &p) :
+		       kind == 1 ? strict_unmap(&w, &p) :
+		       kind == 2 ? strict_protect(&w, &p) :
+				   strict_access(&w, &p, self->space, cpu, kind == 3);
+	}
+	EXPECT_TRUE(good) {
+		TH_LOG("operation of kind %u, step %u", kind, i);
+	}
+}
+
 TEST_F(checked, strict__refuses_properties_that_x86_has_not)
 {
 	ASSERT_EQ(0, vms_jump(self->fd, self->cursor, VA));

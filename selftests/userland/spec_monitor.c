@@ -352,7 +352,8 @@ TEST(leaf__goes_or_changes_only_in_its_operation)
 
 	EXPECT_HOLDS(spec_monitor_write(&a, ID, GB1, 1, leaf, other));
 	EXPECT_HOLDS(spec_monitor_op_end(&a, ID));
-	EXPECT_RULE("S60_failure_changes_nothing", spec_monitor_end(&a, ID, GB1, 0, -ENOMEM, false));
+	EXPECT_RULE("S60_failure_changes_nothing",
+		    spec_monitor_end(&a, ID, GB1, 0, -ENOMEM, false));
 	EXPECT_HOLDS(spec_monitor_end(&a, ID, GB1 + KB4, 1, 0, false));
 	EXPECT_HOLDS(start_protect(&a, GB1 + KB4, 1, (struct spec_change) { 0, SPEC_PROP_WRITE }));
 	EXPECT_RULE("protect_in_its_range", spec_monitor_write(&a, ID, GB1, 1, other, leaf));
@@ -394,7 +395,7 @@ TEST(S61_strict_protect_writes_once)
 /* A mapping that has the rights already is not written, but flushed. */
 TEST(S70_strict_protect_of_nothing)
 {
-	const struct spec_change grow = { 0, SPEC_PROP_WRITE };
+	const struct spec_change grow = { 0, SPEC_PROP_WRITE }, shrink = { SPEC_PROP_WRITE, 0 };
 	bool flushes;
 
 	for (flushes = true; ; flushes = false) {
@@ -404,7 +405,7 @@ TEST(S70_strict_protect_of_nothing)
 		EXPECT_HOLDS(spec_monitor_op_end(&a, ID));
 		strict_shootdown();
 		EXPECT_HOLDS(spec_monitor_end(&a, ID, GB1 + KB4, 1, 0, false));
-		EXPECT_HOLDS(start_protect(&a, GB1, 1, (struct spec_change) { SPEC_PROP_WRITE, 0 }));
+		EXPECT_HOLDS(start_protect(&a, GB1, 1, shrink));
 		EXPECT_HOLDS(spec_monitor_op_end(&a, ID));
 		if (!flushes)
 			break;
