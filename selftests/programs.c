@@ -864,7 +864,8 @@ TEST_F(programs, timeout__ends_all)
 		EXPECT_EQ(i + 1 == nr && nr > 1, p->ended == VMSPACE_PROGRAM_DONE);
 	}
 	EXPECT_GE(took, timeout_us * 1000ULL);
-	EXPECT_LT(took, 2000000000ULL);
+	/* It ends, that is; the host may have been busy. */
+	EXPECT_LT(took, 20000000000ULL);
 	report("%u us given, %llu us taken\n", timeout_us, (unsigned long long)took / 1000);
 }
 
