@@ -1136,6 +1136,22 @@ static bool can_defer(const struct vmspace_op *op)
 	       !(op->flags & HOW_FLAGS);
 }
 
+/* Whether a row may do so for its cursor: a STRICT space defers nothing. */
+static bool row_defers(const struct vms_row *row, int id)
+{
+	struct vms_cursor *c;
+	bool defers;
+
+	if (row->cursor == id)
+		return true;
+	c = lock_cursor(row->store, id, true);
+	if (IS_ERR(c))
+		return false;
+	defers = !c->space->is_strict;
+	unlock_cursor(c);
+	return defers;
+}
+
 /**
  * vms_row_end - flush what a row of operations gathered
  * @row:	the row
@@ -1172,7 +1188,7 @@ void vms_op_execute(struct vms_row *row, struct vmspace_op *op)
 	trace_op_start(op);
 	if (row->cursor != op->id)
 		vms_row_end(row);
-	if (row->gather && can_defer(op)) {
+	if (row->gather && can_defer(op) && row_defers(row, op->id)) {
 		row->cursor = op->id;
 		op->flags |= VMSPACE_DEFER;
 	}

@@ -322,6 +322,41 @@ TEST_F(checked, strict__refuses_to_defer)
 	ASSERT_EQ(0, vms_flush_sync(self->fd, self->cursor, &op));
 }
 
+static __u64 shootdowns(int fd, int space)
+{
+	unsigned int cpu, nr = sysconf(_SC_NPROCESSORS_CONF);
+	struct vmspace_op op;
+	__u64 sum = 0;
+
+	for (cpu = 0; cpu < nr && !vms_shootdown_stat(fd, space, cpu, &op); cpu++)
+		sum += op.shootdown_stat.initiated;
+	return sum;
+}
+
+/* A STRICT space can put nothing off: there each operation of the row flushes. */
+TEST_F(checked, gather__as_far_as_can_be)
+{
+	struct vmspace_op ops[] = {
+		{ .opcode = VMSPACE_OP_UNMAP, .id = self->cursor, .unmap.len = PAGE },
+		{ .opcode = VMSPACE_OP_UNMAP, .id = self->cursor, .unmap.len = PAGE },
+	};
+	struct vmspace_step step;
+	__u64 value, before;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ops); i++) {
+		ASSERT_EQ(0, map_at(self->fd, self->cursor, VA + i * PAGE, self->memory, i));
+		ASSERT_EQ(VMSPACE_OUTCOME_OK, vms_load(self->fd, self->space, self->cpus[0],
+						       VA + i * PAGE, &value));
+	}
+	ASSERT_EQ(0, vms_jump(self->fd, self->cursor, VA));
+	before = shootdowns(self->fd, self->space);
+	ASSERT_EQ(0, vms_step(self->fd, ops, ARRAY_SIZE(ops), VMSPACE_STEP_GATHER, &step));
+	EXPECT_EQ(ARRAY_SIZE(ops), step.done);
+	EXPECT_EQ(variant->flags & VMSPACE_STRICT ? ARRAY_SIZE(ops) : 1,
+		  shootdowns(self->fd, self->space) - before);
+}
+
 TEST_F(checked, deferred_flush__is_made_at_the_drop)
 {
 	__u64 value;

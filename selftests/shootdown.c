@@ -946,9 +946,9 @@ static bool try_measure(struct __test_metadata *_metadata, struct _test_data_sho
 static void measure(struct __test_metadata *_metadata, struct _test_data_shootdown *self,
 		    unsigned int members, const struct shot *shot, struct numbers *n)
 {
-	double end = vms_now() + VMS_LIMIT;
+	double end = vms_now() + 3 * VMS_LIMIT;
 
-	/* A CPU is needed by others at times. */
+	/* A CPU is needed by others at times; in a slow kernel, at most times. */
 	while (!try_measure(_metadata, self, members, shot, n))
 		ASSERT_LT(vms_now(), end);
 }
@@ -978,7 +978,7 @@ static int unmap_some(struct _test_data_shootdown *self, unsigned int count)
 }
 
 /* One interrupt for each CPU inside, none for any other, counted on both sides. */
-TEST_F_TIMEOUT(shootdown, targets__exactly_the_cpus_inside, 120)
+TEST_F_TIMEOUT(shootdown, targets__exactly_the_cpus_inside, 180)
 {
 	const struct shot shot = { map_some, unmap_some, 1 };
 	unsigned int members, i;
@@ -1037,7 +1037,7 @@ static int unmap_in_turn(struct _test_data_shootdown *self, unsigned int count)
  * own among them: never fewer than handlers ran, and hardly any more.  Those that
  * are not ours wake threads, or have CPUs agree on something.
  */
-TEST_F_TIMEOUT(shootdown, targets__the_kernel_counts_the_same, 120)
+TEST_F_TIMEOUT(shootdown, targets__the_kernel_counts_the_same, 180)
 {
 	const struct shot shot = { map_some, unmap_in_turn, SHOTS };
 	__u64 before[VMS_CPUS], after[VMS_CPUS], most[2] = {};
@@ -1071,7 +1071,7 @@ TEST_F_TIMEOUT(shootdown, targets__the_kernel_counts_the_same, 120)
 }
 
 /* Where nobody is inside any more, nobody is interrupted. */
-TEST_F(shootdown, targets__none_after_all_have_left)
+TEST_F_TIMEOUT(shootdown, targets__none_after_all_have_left, 180)
 {
 	const struct shot shot = { map_some, unmap_some, 1 };
 	struct numbers before, after;
@@ -1144,7 +1144,7 @@ static void expect_targets(struct __test_metadata *_metadata, struct _test_data_
 	EXPECT_EQ(!!targets, n.shootdowns);
 }
 
-TEST_F_TIMEOUT(shootdown, targets__none_or_none_but_the_own_cpu, 60)
+TEST_F_TIMEOUT(shootdown, targets__none_or_none_but_the_own_cpu, 180)
 {
 	const struct shot none = { map_some, unmap_none, 3 };
 	const struct shot local = { map_some, unmap_local, 3 };
@@ -1155,7 +1155,7 @@ TEST_F_TIMEOUT(shootdown, targets__none_or_none_but_the_own_cpu, 60)
 	expect_targets(_metadata, self, all_others(self), &local, 0);
 }
 
-TEST_F_TIMEOUT(shootdown, targets__the_chosen_that_are_inside, 120)
+TEST_F_TIMEOUT(shootdown, targets__the_chosen_that_are_inside, 180)
 {
 	unsigned int members, targets;
 	struct vmspace_op op;
@@ -1232,7 +1232,7 @@ static int unmap_deferring(struct _test_data_shootdown *self, unsigned int count
 	return op.flush.pages == count && op.flush.cpus == self->nr_cpus - 1 ? 0 : 1;
 }
 
-TEST_F_TIMEOUT(shootdown, gather__many_unmaps_are_one_shootdown, 60)
+TEST_F_TIMEOUT(shootdown, gather__many_unmaps_are_one_shootdown, 180)
 {
 	const struct shot alone = { map_some, unmap_by_step, 64 };
 	const struct shot gathered = { map_some, unmap_gathering, 64 };
@@ -1247,7 +1247,7 @@ TEST_F_TIMEOUT(shootdown, gather__many_unmaps_are_one_shootdown, 60)
 	expect_flushed(_metadata, self, &deferred, 1, 64, 0);
 }
 
-TEST_F_TIMEOUT(shootdown, gather__by_pages_up_to_the_ceiling, 60)
+TEST_F_TIMEOUT(shootdown, gather__by_pages_up_to_the_ceiling, 180)
 {
 	static const unsigned int ceilings[] = { 0, 1, 2, 33, 64 };
 	char text[16];
@@ -1281,7 +1281,7 @@ static int unmap_table(struct _test_data_shootdown *self, unsigned int pages)
 	return vms_unmap(self->fd, self->above, pages * PAGE, 0, &op);
 }
 
-TEST_F_TIMEOUT(shootdown, gather__everything_where_a_table_was_unlinked, 60)
+TEST_F_TIMEOUT(shootdown, gather__everything_where_a_table_was_unlinked, 180)
 {
 	/* Taken out as a whole, or left empty. */
 	const struct shot whole = { map_table, unmap_table, 512 };
@@ -1292,7 +1292,7 @@ TEST_F_TIMEOUT(shootdown, gather__everything_where_a_table_was_unlinked, 60)
 }
 
 /* Nothing is left over: not by a failure, nor by an operation on something else. */
-TEST_F(shootdown, gather__ends_with_the_row)
+TEST_F_TIMEOUT(shootdown, gather__ends_with_the_row, 180)
 {
 	struct vmspace_op ops[] = {
 		{ .opcode = VMSPACE_OP_UNMAP, .id = self->cursor, .unmap.len = PAGE },
@@ -1419,7 +1419,7 @@ static int map_table_traced(struct _test_data_shootdown *self, unsigned int page
 	return map_table(self, pages) ?: trace_clear();
 }
 
-TEST_F_TIMEOUT(shootdown, order__released_after_all_have_acknowledged, 60)
+TEST_F_TIMEOUT(shootdown, order__released_after_all_have_acknowledged, 180)
 {
 	const struct shot page = { map_some_traced, unmap_some, 1 };
 	const struct shot many = { map_some_traced, unmap_some, 100 };
@@ -1734,7 +1734,7 @@ static __u64 times_counted(struct __test_metadata *_metadata, struct _test_data_
 }
 
 /* Every interrupt has its times, every shootdown and every stay. */
-TEST_F_TIMEOUT(shootdown, histogram__counts_all, 60)
+TEST_F_TIMEOUT(shootdown, histogram__counts_all, 180)
 {
 	const struct shot shot = { map_some, unmap_in_turn, SHOTS };
 	__u64 received, initiated = 0, acked = 0, stays;
