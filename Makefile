@@ -130,12 +130,8 @@ debug-kernel:
 kcsan-kernel:
 	@scripts/debug-kernel build kcsan
 
-shell: packages-build packages-vm vm-module
-	@scripts/vm --kernel $(KERNEL) --shell $(if $(TOOL_SOURCES),--file build/vmspace)
-
-ifneq ($(TOOL_SOURCES),)
-shell: tools
-endif
+shell: packages-build packages-vm vm-module tools
+	@scripts/vm --kernel $(KERNEL) --shell --file build/vmspace
 
 # For this machine and its kernels; need to be root.
 dkms-install:
@@ -157,7 +153,7 @@ clean:
 help:
 	@echo 'To try it:'
 	@echo '  make demo             boot a virtual machine and show what the module does'
-	@echo '  make check            run all checks; ends with the number of passes'
+	@echo '  make check            run all checks; ends with the number of passes [PARTS="name ..."]'
 	@echo 'Both install the packages that they need, and fetch a kernel to run.'
 	@echo
 	@echo 'To build:'
@@ -186,10 +182,11 @@ help:
 	@echo '  make check-clang      the module as clang builds it'
 	@echo '  make check-dkms       install and remove it with DKMS, out of the way'
 	@echo '  make check-bochs      tests of the MMU in another emulator'
-	@echo '  make check-all        all of these on each kernel, and a table (an hour)'
+	@echo '  make check-all        make check, the kselftests on each kernel, and a table (an hour)'
 	@echo '  make shell            a shell in the virtual machine'
 	@echo
-	@echo 'KERNEL=6.12, 7.2, debug or kcsan makes demo, check, bench and shell run that kernel.'
+	@echo 'KERNEL=6.12, 7.2, debug or kcsan is the kernel of demo, check, check-kselftest,'
+	@echo 'check-reload, bench, shell and vm-module. scripts/check --help lists the parts of check.'
 
 .PHONY: all module modules modules_install vm-module tools selftests demo bench \
 	check check-all check-style check-userland check-kselftest check-debug \

@@ -5,7 +5,7 @@
  * Levels count up from the tables of 4 KiB leaves, as the rest of the kernel
  * counts them: a table of level 1 holds 4 KiB leaves, one of level 2 holds
  * 2 MiB leaves and tables of level 1, and so on up to the root at level 4 or
- * 5.  The specification's layer L is level 4 - L (checklist S1, S2).
+ * 5.  The specification's layer L is level 4 - L (S1, S2).
  *
  * Nothing here knows what the bits of an entry mean.
  */

@@ -333,4 +333,5 @@ module_init(vmspace_init);
 module_exit(vmspace_exit);
 
 MODULE_DESCRIPTION("Private x86-64 address spaces, driven through /dev/vmspace");
+MODULE_VERSION("1.0");
 MODULE_LICENSE("GPL");

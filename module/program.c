@@ -31,7 +31,7 @@
 
 unsigned int vms_max_run_us = 100000;
 module_param_named(max_run_us, vms_max_run_us, uint, 0444);
-MODULE_PARM_DESC(max_run_us, "the most time that access programs can be given");
+MODULE_PARM_DESC(max_run_us, "the most time that access programs can be given, in microseconds");
 
 static DEFINE_MUTEX(run_lock);
 

@@ -46,7 +46,7 @@
 
 static unsigned int linger_us = 100;
 module_param(linger_us, uint, 0644);
-MODULE_PARM_DESC(linger_us, "how long a CPU stays inside a space after the last access");
+MODULE_PARM_DESC(linger_us, "how long a CPU stays inside a space after the last access, in microseconds");
 
 /**
  * struct vms_request - an access on its way through a resident

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Trace events.  Scalars only, and no code in what is printed, so that every
- * tool parses them without a plugin.  The CPU of an event is the one that it
+ * Trace events.  Scalars, but for the names in a violation, and no code in what is
+ * printed, so that every tool parses them without a plugin.  The CPU of an event is the one that it
  * is recorded on; the space is its number in debugfs.
  */
 #undef TRACE_SYSTEM
@@ -54,7 +54,7 @@ TRACE_EVENT(op_start,
 		  __entry->id, __entry->flags)
 );
 
-/* The six words of arguments mean what they mean in struct vmspace_op. */
+/* The first of the words of struct vmspace_op, with the results of the operation. */
 TRACE_EVENT(op_end,
 	TP_PROTO(const struct vmspace_op *op),
 	TP_ARGS(op),

@@ -692,7 +692,6 @@ enum pattern {
  * @stop:	time to end
  * @owner:	of each page now: 0 or a thread's number plus one
  * @counted:	per page: how often it was counted up
- * @looked:	how many translations were looked at
  */
 struct arena {
 	int fd;
@@ -707,7 +706,6 @@ struct arena {
 	int stop;
 	int owner[NR_SHARED];
 	__u64 counted[NR_SHARED];
-	__u64 looked;
 };
 
 /**

@@ -3,11 +3,11 @@
  * LAB spaces: flushes that are left out on purpose, what CPUs see then, and that
  * nothing of it reaches memory that is anyone else's.
  *
- * Tests named litmus_* are those of the project's list of litmus tests for virtual
- * memory.  In each, other CPUs have used a translation, it is changed without the
- * flush that is due, and they look again before they leave the space.  What the
- * architecture forbids then is a failure; what it allows is counted and reported,
- * and never required: a CPU or an emulator may flush at any time.
+ * Tests named litmus_* are those of Documentation/tlb.rst.  In each, other CPUs have
+ * used a translation, it is changed without the flush that is due, and they look
+ * again before they leave the space.  What the architecture forbids then is a
+ * failure; what it allows is counted and reported, and never required: a CPU or an
+ * emulator may flush at any time.
  */
 #include "kselftest_harness.h"
 #include <signal.h>

@@ -5,8 +5,8 @@
  *
  * Outcomes that the architecture forbids are failures.  Those that it allows,
  * stale translations above all, are counted and reported, never required: a
- * CPU or an emulator may flush at any time.  Tests named litmus_* are those of
- * the project's list of litmus tests for virtual memory.
+ * CPU or an emulator may flush at any time.  Tests named litmus_* are of the kind
+ * that Documentation/tlb.rst has.
  */
 #include "kselftest_harness.h"
 #include <pthread.h>

@@ -1046,31 +1046,18 @@ TEST_F_TIMEOUT(programs, killed__in_the_middle, 60)
 	}
 }
 
-static int set_online(unsigned int cpu, const char *online)
-{
-	double end = vms_now() + VMS_LIMIT;
-	char path[64];
-	int ret;
-
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/online", cpu);
-	do {
-		ret = vms_write_text(path, online);
-	} while (ret == -EBUSY && vms_now() < end);
-	return ret;
-}
-
 TEST_F_TIMEOUT(programs, cpu__goes_offline_in_the_middle, 120)
 {
 	const unsigned int cpu = self->cpus[self->nr_cpus - 1];
 	unsigned int round, called = 0;
 
-	if (self->nr_cpus < 2 || set_online(cpu, "1"))
+	if (self->nr_cpus < 2 || vms_set_online(cpu, "1"))
 		SKIP(return, "no CPU can be taken away");
 	for (round = 0; round < 5; round++) {
 		int ret;
 
 		start_endless(_metadata, self);
-		ASSERT_EQ(0, set_online(cpu, "0"));
+		ASSERT_EQ(0, vms_set_online(cpu, "0"));
 		ret = vms_crew_join(self->crew);
 		EXPECT_TRUE(ret == 0 || ret == -ENODEV);
 		if (!ret) {
@@ -1080,7 +1067,7 @@ TEST_F_TIMEOUT(programs, cpu__goes_offline_in_the_middle, 120)
 		/* While it is away nothing begins. */
 		make_raw(self);
 		EXPECT_RAW_REFUSED(ENODEV, self->crew->nr, 1000);
-		ASSERT_EQ(0, set_online(cpu, "1"));
+		ASSERT_EQ(0, vms_set_online(cpu, "1"));
 		write_pair(self);
 		run_all(_metadata, self);
 		EXPECT_TRUE(has_stored(self));

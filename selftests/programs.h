@@ -64,6 +64,20 @@ static inline struct vms_usage vms_usage_settled(void)
 	return now;
 }
 
+/* "0" or "1"; waits while others change which CPUs there are. */
+static inline int vms_set_online(unsigned int cpu, const char *online)
+{
+	double end = vms_now() + VMS_LIMIT;
+	char path[64];
+	int ret;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/online", cpu);
+	do {
+		ret = vms_write_text(path, online);
+	} while (ret == -EBUSY && vms_now() < end);
+	return ret;
+}
+
 /* --- writing -------------------------------------------------------------- */
 
 /**

@@ -377,19 +377,6 @@ TEST_F_TIMEOUT(residents, rcu__is_not_delayed, 60)
 
 /* --- CPUs that come and go ------------------------------------------------ */
 
-static int set_online(unsigned int cpu, const char *online)
-{
-	double end = vms_now() + VMS_LIMIT;
-	char path[64];
-	int ret;
-
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/online", cpu);
-	do {
-		ret = vms_write_text(path, online);
-	} while (ret == -EBUSY && vms_now() < end);
-	return ret;
-}
-
 static bool removable(unsigned int cpu)
 {
 	char path[64];
@@ -413,12 +400,12 @@ TEST_F_TIMEOUT(residents, cpu__comes_back_with_its_residents, 60)
 		ASSERT_EQ(0, vms_activate(self->fd, spaces[i], cpu, VMSPACE_RESIDENT));
 	}
 	for (round = 0; round < 3; round++) {
-		ASSERT_EQ(0, set_online(cpu, "0"));
+		ASSERT_EQ(0, vms_set_online(cpu, "0"));
 		before = entered(_metadata, self->fd, spaces[0], cpu);
 		usleep(20000);
 		EXPECT_EQ(before, entered(_metadata, self->fd, spaces[0], cpu));
 		EXPECT_FALSE(is_inside(_metadata, self->fd, spaces[0], cpu));
-		ASSERT_EQ(0, set_online(cpu, "1"));
+		ASSERT_EQ(0, vms_set_online(cpu, "1"));
 		/* Nobody asks. */
 		for (i = 0; i < 2; i++)
 			EXPECT_TRUE(enters(_metadata, self->fd, spaces[i], cpu, 5));
@@ -587,9 +574,9 @@ TEST_F_TIMEOUT(residents, storm__of_everything_at_once, 240)
 		EXPECT_EQ(EWOULDBLOCK, errno);
 		refused++;
 		if (removable(cpu)) {
-			ASSERT_EQ(0, set_online(cpu, "0"));
+			ASSERT_EQ(0, vms_set_online(cpu, "0"));
 			usleep(10000);
-			ASSERT_EQ(0, set_online(cpu, "1"));
+			ASSERT_EQ(0, vms_set_online(cpu, "1"));
 		}
 		unplugged++;
 		ASSERT_EQ(0, kill_victim(victim));

@@ -29,7 +29,6 @@ double percentile(struct samples *s, double percent);
 double median(struct samples *s);
 
 /* A column that holds a ratio has an 'x' in front of its name. */
-#define MAX_COLUMNS	14
 
 /* CSV goes there from now on, if anywhere. */
 void table_csv(const char *path);

@@ -65,11 +65,6 @@ static unsigned int shift_at(u64 pa)
 	return 12 + 9 * (level_at(pa) - 1);
 }
 
-u64 frame_size_at(u64 pa)
-{
-	return 1ULL << shift_at(pa);
-}
-
 struct frame *frame_at(u64 pa)
 {
 	unsigned int level = level_at(pa);

@@ -58,7 +58,6 @@ struct object *object_create(unsigned int level, const unsigned int *frames, uns
 void object_destroy(struct object *object);
 u64 object_pa(const struct object *object, u64 index);
 struct frame *frame_at(u64 pa);
-u64 frame_size_at(u64 pa);
 
 struct vms_space *space_create(unsigned int levels, unsigned int leaf_level);
 void space_destroy(struct vms_space *space);

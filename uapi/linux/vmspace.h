@@ -26,7 +26,7 @@
 /*
  * The command numbers carry no size: every structure starts with its own, so
  * that structures can grow.  A structure longer than the module knows is
- * accepted when the unknown tail is zero.
+ * accepted when the unknown tail is zero and all of it fits into 4096 bytes.
  */
 #define VMSPACE_IOC_MAGIC	0xBC
 #define VMSPACE_INFO		_IO(VMSPACE_IOC_MAGIC, 0x00)
@@ -173,10 +173,11 @@ enum vmspace_opcode {
 #define VMSPACE_FLUSH_TARGETS	0x1000
 /*
  * NEW_SPACE: every step is held against the specification while it is taken.
- * What violates it fails with -EUCLEAN, and all that follows on that space.
+ * An operation that violates it returns -EUCLEAN when it is done, as does all on
+ * that space from then on that changes mappings or is an ACCESS.
  * A STRICT space is CHECKED, and takes only what the verified page table has: one
  * mapping at a time, of a frame that is not mapped yet, unmapped and protected as
- * a whole; no DEFER, REPLACE, PROTECT, harvest, LAB.
+ * a whole; no DEFER, REPLACE, PROTECT, LAB, no ENUMERATE that clears.
  */
 #define VMSPACE_CHECKED		0x2000
 #define VMSPACE_STRICT		0x4000
@@ -349,7 +350,7 @@ struct vmspace_mapping {
  * returns its position in va; one that finds, maps, changes or removes
  * something returns the range that it was in start and end.  Fields marked
  * "out" are ignored on entry and written on return; on failure they are 0,
- * but for va, and for the progress of an operation that was interrupted.
+ * but for va, and for the progress of an operation that ended in the middle.
  * Fields named pad must be 0.
  */
 struct vmspace_op {
@@ -579,7 +580,7 @@ struct vmspace_op {
 			__u32		cpu;
 			__u32		time;		/* VMSPACE_TIME_* */
 			__aligned_u64	addr;		/* of __u64 buckets */
-			__aligned_u64	count;		/* room there, at most VMSPACE_BUCKETS */
+			__aligned_u64	count;		/* room there; VMSPACE_BUCKETS is enough */
 			__aligned_u64	total;		/* out: times counted */
 			__aligned_u64	max;		/* out: the longest, in ns */
 			__aligned_u64	sum;		/* out: of them all, in ns */

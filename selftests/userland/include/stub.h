@@ -59,7 +59,6 @@ typedef unsigned int gfp_t;
 
 #define __percpu
 #define __releases(x)
-#define __acquires(x)
 #define likely(x)		__builtin_expect(!!(x), 1)
 #define unlikely(x)		__builtin_expect(!!(x), 0)
 #define BIT(n)			(1UL << (n))
@@ -71,13 +70,11 @@ typedef unsigned int gfp_t;
 #define min(a, b)		({ typeof(a) a_ = (a); typeof(b) b_ = (b); a_ < b_ ? a_ : b_; })
 #define max(a, b)		({ typeof(a) a_ = (a); typeof(b) b_ = (b); a_ > b_ ? a_ : b_; })
 #define min_t(t, a, b)		min((t)(a), (t)(b))
-#define max_t(t, a, b)		max((t)(a), (t)(b))
 #define container_of(p, type, member) \
 	((type *)((char *)(p) - offsetof(type, member)))
 
 #define MAX_ERRNO		4095
 #define IS_ERR(p)		((unsigned long)(p) >= (unsigned long)-MAX_ERRNO)
-#define IS_ERR_OR_NULL(p)	(!(p) || IS_ERR(p))
 #define PTR_ERR(p)		((long)(p))
 #define ERR_PTR(e)		((void *)(long)(e))
 #define ERR_CAST(p)		((void *)(p))
@@ -95,7 +92,6 @@ typedef unsigned int gfp_t;
 	} while (0)
 #define VM_WARN_ON_ONCE(x)	FATAL_IF(x)
 #define WARN_ON_ONCE(x)		({ bool w_ = (x); FATAL_IF(w_); w_; })
-#define VM_BUG_ON(x)		FATAL_IF(x)
 
 /* compiler.h, barrier.h, atomic.h */
 /* In the kernel's model it orders what depends on it; consume is the word for that. */
@@ -108,11 +104,7 @@ typedef unsigned int gfp_t;
 #define smp_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define barrier()		asm volatile("" ::: "memory")
 #define smp_mb()		asm volatile("mfence" ::: "memory")
-#define smp_rmb()		barrier()
-#define smp_wmb()		barrier()
 #define cpu_relax()		__builtin_ia32_pause()
-#define prefetch(p)		__builtin_prefetch(p)
-#define prefetchw(p)		__builtin_prefetch(p, 1)
 
 #define xchg(p, v)							\
 ({									\
@@ -133,19 +125,14 @@ typedef struct { long long v; } atomic64_t;
 #define stub_load(a)		__atomic_load_n(&(a)->v, __ATOMIC_RELAXED)
 #define stub_store(a, n)	__atomic_store_n(&(a)->v, n, __ATOMIC_RELAXED)
 #define atomic_read(a)		stub_load(a)
-#define atomic_set(a, n)	stub_store(a, n)
 #define atomic_inc(a)		((void)stub_add(a, 1))
 #define atomic_dec(a)		((void)stub_add(a, -1))
-#define atomic_add(n, a)	((void)stub_add(a, n))
-#define atomic_dec_and_test(a)	(!stub_add(a, -1))
 #define atomic_long_read(a)	stub_load(a)
 #define atomic_long_set(a, n)	stub_store(a, n)
 #define atomic_long_inc(a)	((void)stub_add(a, 1))
 #define atomic_long_dec(a)	((void)stub_add(a, -1))
-#define atomic_long_add(n, a)	((void)stub_add(a, n))
 #define atomic_long_sub(n, a)	((void)stub_add(a, -(long)(n)))
 #define atomic64_read(a)	stub_load(a)
-#define atomic64_set(a, n)	stub_store(a, n)
 #define atomic64_inc(a)		((void)stub_add(a, 1))
 #define atomic64_inc_return(a)	(stub_add(a, 1))
 #define atomic64_add(n, a)	((void)stub_add(a, (long long)(n)))
@@ -213,7 +200,6 @@ static inline void stub_before_lock(void)
 }
 #endif
 
-#define might_sleep()		stub_may_sleep()
 
 /* spinlock.h, mutex.h */
 typedef struct { int locked; } spinlock_t;
@@ -398,7 +384,6 @@ void stub_account_pages(long nr);
 #define kcalloc(nr, size, gfp)		stub_alloc((nr) * (size), true)
 #define kfree(p)			stub_free(p)
 #define kmem_cache_alloc(cache, gfp)	stub_alloc((cache)->size, (gfp) & __GFP_ZERO)
-#define kmem_cache_zalloc(cache, gfp)	stub_alloc((cache)->size, true)
 #define kmem_cache_free(cache, p)	((void)(cache), stub_free(p))
 #define kmem_cache_destroy(cache)	stub_free(cache)
 #define alloc_pages(gfp, order)		stub_alloc_pages(order, (gfp) & __GFP_ZERO)
