@@ -132,6 +132,27 @@ static void rest_if_empty(struct spec_map *map, const struct block *b)
 	map->idle = index + 1;
 }
 
+/* Of many at once, all but the one with @index. */
+static void drop_all_empty(struct spec_map *map, u64 index)
+{
+	struct spec_vector *v = &map->blocks;
+	size_t i, kept = 0;
+
+	for (i = 0; i < v->nr; i++) {
+		struct block *b = spec_vector_item(v, i);
+
+		if (!b->nr && !b->large && b->index != index) {
+			v->alloc->free(b->pages);
+			continue;
+		}
+		if (kept != i)
+			memcpy(spec_vector_item(v, kept), b, v->size);
+		kept++;
+	}
+	v->nr = kept;
+	map->idle = index + 1;
+}
+
 static u64 *alloc_pages(struct spec_map *map)
 {
 	u64 *pages = map->blocks.alloc->alloc(BLOCK_BYTES);
@@ -395,13 +416,21 @@ static struct block *first_block(const struct spec_map *map, u64 from, u64 end)
 u64 spec_map_remove_region(struct spec_map *map, struct spec_region region)
 {
 	u64 from = region.base, bytes = 0;
-	struct block *b;
+	unsigned int empty = 0;
+	struct block *b, *last = NULL;
 
 	while ((b = first_block(map, from, region_end(region)))) {
 		from = block_base(b) + BLOCK_SIZE;
 		map->count -= clear_block(b, region, &bytes);
-		rest_if_empty(map, b);
+		if (!b->nr && !b->large) {
+			empty++;
+			last = b;
+		}
 	}
+	if (empty == 1)
+		rest_if_empty(map, last);
+	else if (empty)
+		drop_all_empty(map, last->index);
 	return bytes;
 }
 
