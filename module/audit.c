@@ -31,6 +31,7 @@
 #include "cursor.h"
 #include "memory.h"
 #include "param.h"
+#include "resident.h"
 #include "space.h"
 #include "spec/monitor.h"
 #include "trace.h"
@@ -567,6 +568,20 @@ void vms_audit_initiate(struct vms_space *space, u64 op, const u64 *va, unsigned
 }
 
 /**
+ * vms_audit_now - a moment, for vms_ack.flushed
+ * @space:	the space
+ *
+ * An acknowledgement is judged when all have: what left the page table since the flush
+ * is then told from what left it before.
+ *
+ * Context: any.
+ */
+u64 vms_audit_now(struct vms_space *space)
+{
+	return spec_monitor_now(&space->audit->monitor);
+}
+
+/**
  * vms_audit_probe - see whether this CPU still translates what is not mapped (S91)
  * @space:	the space
  * @va:		addresses in the pages that it flushed
@@ -596,13 +611,13 @@ static void judge_ack(struct vms_space *space, u64 op, unsigned int cpu, const s
 	const struct vms_audited step = {
 		.name = "ack_shootdown_ipi",
 		.op = op,
-		.va = ack->translates ? ack->va : ack->first,
+		.va = ack->translates ? ack->va : ack->flushed.first,
 	};
 	struct vms_audit *audit = space->audit;
 	const char *rule = "S91_successful_IPI";
 
 	if (!ack->translates)
-		rule = spec_monitor_ack(&audit->monitor, op, cpu, ack->nr, ack->first, ack->full);
+		rule = spec_monitor_ack(&audit->monitor, op, cpu, &ack->flushed);
 	judge(space, &step, rule);
 }
 
@@ -694,27 +709,29 @@ void vms_audit_quarantine(struct vms_space *space, u64 op)
  * vms_audit_access - a CPU made an access
  * @space:	the space
  * @cpu:	the CPU
- * @va:		where
- * @store:	it was a store
- * @faulted:	it faulted
+ * @a:		the access, a load or store
  * @ended:	space->ended before it
  *
  * Return: 0 or -EUCLEAN.
  */
-int vms_audit_access(struct vms_space *space, unsigned int cpu, u64 va, bool store, bool faulted,
+int vms_audit_access(struct vms_space *space, unsigned int cpu, const struct vms_access *a,
 		     u64 ended)
 {
-	const struct vms_audited step = { "access", 0, va };
+	const struct vms_audited step = { "access", 0, a->va };
 	struct vms_audit *audit = space->audit;
 
 	if (!audit_begin(audit))
 		return audit_broken(audit);
-	/* It holds nothing old then: writes catch up with all CPUs. */
-	if (!spec_monitor_inside(&audit->monitor, cpu))
+	/* What it held in an earlier stay is gone; writes catch up with all CPUs. */
+	if (audit->crossings[cpu] != a->crossings)
 		catch_up_cpu(space, cpu);
-	/* What ended meanwhile may have been before it, or after it. */
-	if (ended == atomic64_read(&space->ended) && spec_monitor_inside(&audit->monitor, cpu))
-		judge(space, &step, spec_monitor_access(&audit->monitor, cpu, va, store, faulted));
+	/*
+	 * If it came out since, what it held is forgotten.  What ended meanwhile may have
+	 * been before it, or after it.
+	 */
+	if (audit->crossings[cpu] == a->crossings && ended == atomic64_read(&space->ended))
+		judge(space, &step, spec_monitor_access(&audit->monitor, cpu, a->va,
+							a->kind == VMS_STORE, !a->done));
 	return audit_done(audit);
 }
 

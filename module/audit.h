@@ -7,8 +7,10 @@
 
 #include <linux/jump_label.h>
 #include <linux/types.h>
+#include "spec/monitor.h"
 
 struct seq_file;
+struct vms_access;
 struct vms_cursor;
 struct vms_map;
 struct vms_space;
@@ -16,17 +18,13 @@ struct vms_space;
 /**
  * struct vms_ack - what a CPU did when a shootdown interrupted it; its own
  * @acked:	the handler ran
- * @full:	it flushed everything
- * @nr:		pages that it flushed
- * @first:	the first of them
+ * @flushed:	what it flushed
  * @translates:	it still translates an address that is not mapped
  * @va:		that address
  */
 struct vms_ack {
 	bool acked;
-	bool full;
-	unsigned int nr;
-	u64 first;
+	struct spec_ack flushed;
 	bool translates;
 	u64 va;
 };
@@ -65,6 +63,7 @@ int vms_audit_end(const struct vms_cursor *c, const struct vms_ended *ended);
 
 void vms_audit_initiate(struct vms_space *space, u64 op, const u64 *va, unsigned int nr,
 			bool full, unsigned int scope);
+u64 vms_audit_now(struct vms_space *space);
 void vms_audit_probe(struct vms_space *space, const u64 *va, unsigned int nr,
 		     struct vms_ack *ack);
 struct vms_ack *vms_audit_begin_acks(struct vms_space *space);
@@ -72,7 +71,7 @@ void vms_audit_end_shootdown(struct vms_space *space, u64 op, struct vms_ack *ac
 void vms_audit_release(struct vms_space *space, u64 op);
 void vms_audit_quarantine(struct vms_space *space, u64 op);
 
-int vms_audit_access(struct vms_space *space, unsigned int cpu, u64 va, bool store, bool faulted,
+int vms_audit_access(struct vms_space *space, unsigned int cpu, const struct vms_access *a,
 		     u64 ended);
 int vms_audit_frame_free(struct vms_space *space, u64 frame, u64 size);
 

@@ -232,17 +232,22 @@ static void flush_here(const struct vms_shootdown *s)
 	vms_count(&counters->flushed, 1);
 }
 
-static void step_ack_shootdown_ipi(const struct vms_shootdown *s, bool flushed)
+/* @at: before the flush. */
+static void step_ack_shootdown_ipi(const struct vms_shootdown *s, bool flushed, u64 at)
 {
 	struct vms_ack ack = {
 		.acked = true,
-		.full = flushed && s->full,
-		.nr = flushed && !s->full ? s->nr_va : 0,
+		.flushed = {
+			.full = flushed && s->full,
+			.nr = flushed && !s->full ? s->nr_va : 0,
+			.at = at,
+		},
 	};
+	struct spec_ack *f = &ack.flushed;
 
-	if (ack.nr)
-		ack.first = flushed_va(s, 0);
-	trace_ack_shootdown_ipi(s->space->number, s->op, ack.nr, ack.first, ack.full);
+	if (f->nr)
+		f->first = flushed_va(s, 0);
+	trace_ack_shootdown_ipi(s->space->number, s->op, f->nr, f->first, f->full);
 	if (!s->acks)
 		return;
 	if (vms_mmu_entered(&s->space->mmu))
@@ -255,6 +260,7 @@ static void shootdown_ipi(void *info)
 {
 	struct vms_shootdown *s = info;
 	struct vms_counters *counters = this_cpu_ptr(s->space->counters);
+	u64 at = s->acks ? vms_audit_now(s->space) : 0;
 	bool flush;
 
 	vms_histogram_add(&counters->times[VMSPACE_TIME_ENTERED],
@@ -268,7 +274,7 @@ static void shootdown_ipi(void *info)
 	}
 	/* Flushed before, acknowledged by the return from here (S69). */
 	vms_count(&counters->acked, 1);
-	step_ack_shootdown_ipi(s, flush);
+	step_ack_shootdown_ipi(s, flush, at);
 }
 
 /* The numbers of the CPU that sent; it may have changed since, and be interrupted. */

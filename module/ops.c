@@ -687,8 +687,7 @@ static int op_access(struct vms_store *store, struct vmspace_op *op)
 	if (ret)
 		goto put;
 	if (space->audit)
-		ret = vms_audit_access(space, op->access.cpu, op->access.va, a.kind == VMS_STORE,
-				       !a.done, ended);
+		ret = vms_audit_access(space, op->access.cpu, &a, ended);
 	op->access.value = a.value;
 	op->access.outcome = a.done ? VMSPACE_OUTCOME_OK : VMSPACE_OUTCOME_FAULT;
 put:

@@ -389,6 +389,7 @@ static void resident_serve(struct vms_resident *r, struct vms_request *req)
 
 	if (!serve(a))
 		return;
+	a->crossings = *this_cpu_ptr(r->space->mmu.crossings);
 	vms_count(&this_cpu_ptr(r->space->counters)->accesses, 1);
 	trace_access(r->space->number, a->kind, a->va, a->width ? a->width : a->len, a->value,
 		     a->done, ended);

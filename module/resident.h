@@ -39,6 +39,7 @@ enum vms_request_kind {
  * @index:	of the program in @run
  * @len:	of a copy
  * @done:	bytes that did not fault
+ * @crossings:	of the CPU (struct vms_mmu) when it was made
  */
 struct vms_access {
 	enum vms_request_kind kind;
@@ -50,6 +51,7 @@ struct vms_access {
 	unsigned int index;
 	size_t len;
 	size_t done;
+	unsigned long crossings;
 };
 
 /* What one copy can move; longer ones are made of these. */

@@ -180,6 +180,15 @@ static struct spec_monitor_op *find_active(const struct spec_monitor *mon, u64 i
 	return op ? op : find(mon, id);
 }
 
+/*
+ * Whether it is the operation that the machine of a STRICT space carries out.  The tables
+ * that another cursor's housekeeping flushes, that machine does not know.
+ */
+static bool has_strict_state(const struct spec_monitor *mon, const struct spec_monitor_op *op)
+{
+	return is_strict(mon) && !(op->id & SPEC_HOUSEKEEPING);
+}
+
 static const char *add_op(struct spec_monitor *mon, u64 id)
 {
 	struct spec_monitor_op *op = spec_vector_insert(&mon->ops, id);
@@ -976,22 +985,28 @@ const char *spec_monitor_initiate(struct spec_monitor *mon, u64 id, bool full,
 	op->shooting = true;
 	op->scope = scope;
 	rule = scope == SPEC_PARTIAL ? NULL : initiate(mon, op);
-	return rule || !is_strict(mon) ? rule : strict_initiate(mon);
+	return rule || !has_strict_state(mon, op) ? rule : strict_initiate(mon);
 }
 
-static void flush_core(struct spec_monitor *mon, unsigned int core, const u64 *va, unsigned int nr,
-		       bool full)
+/**
+ * spec_monitor_now - a moment, for spec_ack.at
+ * @mon:	the space
+ *
+ * Context: any, also beside other functions on @mon.
+ */
+u64 spec_monitor_now(const struct spec_monitor *mon)
 {
-	if (full)
-		spec_tlb_flush_all(tlb_of(mon), core);
-	else
-		spec_tlb_flush(tlb_of(mon), core, va, nr);
+	return spec_tlb_now(&mon->machine.hw.maximal);
+}
+
+static void flush_core(struct spec_monitor *mon, unsigned int core, struct spec_flushed f)
+{
+	spec_tlb_flushed(tlb_of(mon), core, &f);
 	if (!is_strict(mon))
 		return;
-	if (full)
-		spec_tlb_flush_all(&mon->os.hw.maximal, core);
-	else
-		spec_tlb_flush(&mon->os.hw.maximal, core, va, nr);
+	/* Moments of that machine are not told. */
+	f.at = SPEC_FLUSHED_NOW;
+	spec_tlb_flushed(&mon->os.hw.maximal, core, &f);
 }
 
 /**
@@ -1006,7 +1021,7 @@ static void flush_core(struct spec_monitor *mon, unsigned int core, const u64 *v
  * Return: NULL or the rule.
  */
 const char *spec_monitor_ack(struct spec_monitor *mon, u64 id, unsigned int core,
-			     unsigned int nr, u64 first, bool full)
+			     const struct spec_ack *ack)
 {
 	struct spec_monitor_op *op = find_active(mon, id);
 	const char *rule;
@@ -1016,13 +1031,18 @@ const char *spec_monitor_ack(struct spec_monitor *mon, u64 id, unsigned int core
 	if (!spec_valid_core(&mon->machine.hw, core))
 		return "S75_valid_core";
 	/* All that were told, or none of them. */
-	if (nr && (nr != op->nr_pages || first != op->pages[0]))
+	if (ack->nr && (ack->nr != op->nr_pages || ack->first != op->pages[0]))
 		return "S69_flushed";
-	flush_core(mon, core, op->pages, nr, full);
+	flush_core(mon, core, (struct spec_flushed) {
+		.full = ack->full,
+		.nr = ack->nr,
+		.va = op->pages,
+		.at = ack->at,
+	});
 	if (op->scope == SPEC_PARTIAL)
 		return NULL;
 	rule = spec_ops_ack_shootdown_ipi(&mon->machine, op->id, core);
-	return rule || !is_strict(mon) ? rule : strict_ack(mon, core);
+	return rule || !has_strict_state(mon, op) ? rule : strict_ack(mon, core);
 }
 
 /**

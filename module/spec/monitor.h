@@ -45,6 +45,20 @@ enum spec_scope {
 };
 
 /**
+ * struct spec_ack - what a core has flushed, when it acknowledges
+ * @full:	everything
+ * @nr:		pages, all that were told or none
+ * @first:	the first of them
+ * @at:		spec_monitor_now() before it did; or SPEC_FLUSHED_NOW
+ */
+struct spec_ack {
+	bool full;
+	unsigned int nr;
+	u64 first;
+	u64 at;
+};
+
+/**
  * struct spec_monitor_op - what is known of a cursor
  * @id:		its number
  * @operation:	what it does; right if @executing
@@ -129,8 +143,9 @@ const char *spec_monitor_end(struct spec_monitor *mon, u64 id, u64 va, u64 pages
 const char *spec_monitor_page(struct spec_monitor *mon, u64 id, u64 va);
 const char *spec_monitor_initiate(struct spec_monitor *mon, u64 id, bool full,
 				  enum spec_scope scope);
+u64 spec_monitor_now(const struct spec_monitor *mon);
 const char *spec_monitor_ack(struct spec_monitor *mon, u64 id, unsigned int core,
-			     unsigned int nr, u64 first, bool full);
+			     const struct spec_ack *ack);
 const char *spec_monitor_end_shootdown(struct spec_monitor *mon, u64 id);
 const char *spec_monitor_release(struct spec_monitor *mon, u64 id);
 const char *spec_monitor_quarantine(struct spec_monitor *mon, u64 id);

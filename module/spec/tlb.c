@@ -56,6 +56,7 @@ int spec_tlb_init(struct spec_tlb *tlb, const struct spec_alloc *alloc, unsigned
 
 	spec_vector_init(&tlb->stale, alloc, sizeof(struct spec_stale) + bytes);
 	tlb->cores = cores;
+	tlb->now = 0;
 	tlb->inside = alloc->alloc(bytes);
 	if (!tlb->inside)
 		return -ENOMEM;
@@ -196,9 +197,12 @@ int spec_tlb_stale_add(struct spec_tlb *tlb, u64 base, const struct spec_pte *pt
 
 	if (spec_tlb_deserted(tlb))
 		return 0;
-	stale = make_stale(tlb, base, pte, owner, must_flush);
+	/* What may stay is nobody's to flush. */
+	stale = make_stale(tlb, base, pte, must_flush ? owner : 0, must_flush);
 	if (!stale)
 		return -ENOMEM;
+	WRITE_ONCE(tlb->now, tlb->now + 1);
+	stale->since = tlb->now;
 	for (i = 0; i < words; i++)
 		stale->holders[i] |= tlb->inside[i];
 	return 0;
@@ -243,27 +247,59 @@ const struct spec_stale *spec_tlb_next(const struct spec_tlb *tlb, unsigned int 
 }
 
 /**
- * spec_tlb_flush - a core drops all that it may hold of some addresses (S49: INVLPG)
+ * spec_tlb_now - a moment, for spec_flushed.at
+ * @tlb:	the TLBs
+ *
+ * Context: any, also beside other functions on @tlb.
+ */
+u64 spec_tlb_now(const struct spec_tlb *tlb)
+{
+	return READ_ONCE(tlb->now);
+}
+
+static void drop_flushed(struct spec_stale *stale, unsigned int core, u64 at)
+{
+	if (stale->since <= at)
+		spec_cores_remove(stale->holders, core);
+}
+
+/**
+ * spec_tlb_flushed - a core has dropped what it held (S49)
  * @tlb:	the TLBs
  * @core:	the core
- * @va:		the addresses; anywhere in a mapping, whatever its size
- * @nr:		how many
+ * @f:		what, and when
  *
- * What it holds of unlinked tables goes only for these addresses: more may stay
- * on CPUs with EFER.TCE.
+ * What it holds of unlinked tables goes only for the addresses that it flushed: more may
+ * stay on CPUs with EFER.TCE.
  */
-void spec_tlb_flush(struct spec_tlb *tlb, unsigned int core, const u64 *va, size_t nr)
+void spec_tlb_flushed(struct spec_tlb *tlb, unsigned int core, const struct spec_flushed *f)
 {
 	struct spec_stale *stale;
 	size_t i;
 
-	for (i = 0; i < nr; i++) {
+	for (i = 0; f->full && i < tlb->stale.nr; i++)
+		drop_flushed(stale_at(tlb, i), core, f->at);
+	for (i = 0; !f->full && i < f->nr; i++) {
 		struct spec_tlb_pos pos = { };
 
-		while ((stale = next_stale(tlb, va[i], &pos)))
-			spec_cores_remove(stale->holders, core);
+		while ((stale = next_stale(tlb, f->va[i], &pos)))
+			drop_flushed(stale, core, f->at);
 	}
 	drop_unheld(tlb);
+}
+
+/**
+ * spec_tlb_flush - a core drops all that it may hold of some addresses (S49: INVLPG)
+ * @tlb:	the TLBs
+ * @core:	the core
+ * @va:		the addresses
+ * @nr:		how many
+ */
+void spec_tlb_flush(struct spec_tlb *tlb, unsigned int core, const u64 *va, size_t nr)
+{
+	const struct spec_flushed f = { .nr = nr, .va = va, .at = SPEC_FLUSHED_NOW };
+
+	spec_tlb_flushed(tlb, core, &f);
 }
 
 /**
@@ -273,11 +309,9 @@ void spec_tlb_flush(struct spec_tlb *tlb, unsigned int core, const u64 *va, size
  */
 void spec_tlb_flush_all(struct spec_tlb *tlb, unsigned int core)
 {
-	size_t i;
+	const struct spec_flushed f = { .full = true, .at = SPEC_FLUSHED_NOW };
 
-	for (i = 0; i < tlb->stale.nr; i++)
-		spec_cores_remove(stale_at(tlb, i)->holders, core);
-	drop_unheld(tlb);
+	spec_tlb_flushed(tlb, core, &f);
 }
 
 /**

@@ -48,6 +48,7 @@ struct spec_rw_op {
  *		in which a core may still find that there is no mapping
  * @owner:	of the operation that removed it
  * @must_flush:	it grants what the page table does not
+ * @since:	spec_tlb_now() when it left the page table, the last time
  * @holders:	cores that may hold it
  */
 struct spec_stale {
@@ -55,6 +56,7 @@ struct spec_stale {
 	struct spec_pte pte;
 	u64 owner;
 	bool must_flush;
+	u64 since;
 	u64 holders[];
 };
 
@@ -63,12 +65,31 @@ struct spec_stale {
  * @stale:	struct spec_stale
  * @cores:	how many cores there are
  * @inside:	those that are inside
+ * @now:	how many translations have left the page table
  */
 struct spec_tlb {
 	struct spec_vector stale;
 	unsigned int cores;
 	u64 *inside;
+	u64 now;
 };
+
+/**
+ * struct spec_flushed - what a core has flushed
+ * @full:	everything
+ * @nr:		else how many addresses
+ * @va:		the addresses; anywhere in a mapping, whatever its size
+ * @at:		spec_tlb_now() before it did: what left the page table since, it may hold
+ */
+struct spec_flushed {
+	bool full;
+	size_t nr;
+	const u64 *va;
+	u64 at;
+};
+
+/* Whatever has left the page table by now. */
+#define SPEC_FLUSHED_NOW	(~0ULL)
 
 /**
  * struct spec_tlb_pos - where a search is; zero to begin
@@ -93,6 +114,8 @@ const char *spec_tlb_leave(struct spec_tlb *tlb, unsigned int core);
 
 int spec_tlb_stale_add(struct spec_tlb *tlb, u64 base, const struct spec_pte *pte, u64 owner,
 		       bool must_flush);
+u64 spec_tlb_now(const struct spec_tlb *tlb);
+void spec_tlb_flushed(struct spec_tlb *tlb, unsigned int core, const struct spec_flushed *f);
 void spec_tlb_flush(struct spec_tlb *tlb, unsigned int core, const u64 *va, size_t nr);
 void spec_tlb_flush_all(struct spec_tlb *tlb, unsigned int core);
 

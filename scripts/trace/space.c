@@ -326,15 +326,19 @@ static const char *initiate_shootdown(struct space *s, const struct event *ev)
 static const char *ack_shootdown_ipi(struct space *s, const struct event *ev)
 {
 	struct space_op *op = find(s, ev->field[FIELD_OP]);
+	const struct spec_ack ack = {
+		.full = ev->field[FIELD_FULL],
+		.nr = ev->field[FIELD_FLUSHED],
+		.first = ev->field[FIELD_FIRST],
+		.at = SPEC_FLUSHED_NOW,
+	};
 
 	if (!op || (ev->field[FIELD_FULL] && !op->full) ||
 	    (ev->field[FIELD_FIRST] && !ev->field[FIELD_FLUSHED]))
 		return "S69_as_asked_for";
 	op->acks++;
 	s->counts.acks++;
-	return spec_monitor_ack(&s->monitor, ev->field[FIELD_OP], ev->cpu,
-				ev->field[FIELD_FLUSHED], ev->field[FIELD_FIRST],
-				ev->field[FIELD_FULL]);
+	return spec_monitor_ack(&s->monitor, ev->field[FIELD_OP], ev->cpu, &ack);
 }
 
 static const char *end_shootdown(struct space *s, const struct event *ev)

@@ -123,6 +123,9 @@ static void expect_equal(void)
 	}
 }
 
+static const struct spec_ack everything = { .full = true, .at = SPEC_FLUSHED_NOW };
+static const struct spec_ack nothing = { .at = SPEC_FLUSHED_NOW };
+
 static void flush(struct spec_monitor *mon)
 {
 	unsigned int core;
@@ -130,7 +133,7 @@ static void flush(struct spec_monitor *mon)
 	EXPECT_HOLDS(spec_monitor_initiate(mon, ID, true, SPEC_GATHERED));
 	for (core = 0; core < CORES; core++)
 		if (spec_monitor_inside(mon, core))
-			EXPECT_HOLDS(spec_monitor_ack(mon, ID, core, 0, 0, true));
+			EXPECT_HOLDS(spec_monitor_ack(mon, ID, core, &everything));
 	EXPECT_HOLDS(spec_monitor_end_shootdown(mon, ID));
 }
 
@@ -421,5 +424,32 @@ TEST(S70_strict_protect_of_nothing)
 	}
 	EXPECT_RULE("S70_shootdown_if_ok",
 		    spec_monitor_end(&a, ID, GB1 + KB4, 1, 0, false));
+	end(&a);
+}
+
+/* What another cursor flushes with its tables is not the flush of the operation. */
+TEST(S69_strict_acks_of_another_cursor)
+{
+	const struct spec_ack page = { .nr = 1, .first = GB1, .at = SPEC_FLUSHED_NOW };
+	const u64 other = ID + 1, leaf = leaf_of(frames[0], RW);
+
+	begin(&a, SPEC_STRICT);
+	EXPECT_HOLDS(start_map(&a, GB1, 1, RW));
+	EXPECT_HOLDS(spec_monitor_write(&a, ID, GB1, 1, 0, leaf));
+	EXPECT_HOLDS(spec_monitor_end(&a, ID, GB1 + KB4, 1, 0, false));
+	EXPECT_HOLDS(spec_monitor_write(&a, other, 3 * GB1, 2, TABLE, 0));
+	EXPECT_HOLDS(spec_monitor_initiate(&a, other, true, SPEC_GATHERED));
+	EXPECT_HOLDS(spec_monitor_enter(&a, 1));
+	EXPECT_HOLDS(spec_monitor_unmap_start(&a, ID, (struct spec_region) { GB1, KB4 }));
+	EXPECT_HOLDS(spec_monitor_write(&a, ID, GB1, 1, leaf, 0));
+	EXPECT_HOLDS(spec_monitor_op_end(&a, ID));
+	EXPECT_HOLDS(spec_monitor_page(&a, ID, GB1));
+	EXPECT_HOLDS(spec_monitor_initiate(&a, ID, false, SPEC_ONE_PAGE));
+	EXPECT_HOLDS(spec_monitor_ack(&a, other, 1, &nothing));
+	EXPECT_HOLDS(spec_monitor_end_shootdown(&a, other));
+	EXPECT_RULE("S69_flushed", spec_monitor_ack(&a, ID, 1, &nothing));
+	EXPECT_HOLDS(spec_monitor_ack(&a, ID, 1, &page));
+	EXPECT_HOLDS(spec_monitor_end_shootdown(&a, ID));
+	EXPECT_HOLDS(spec_monitor_end(&a, ID, GB1 + KB4, 1, 0, false));
 	end(&a);
 }

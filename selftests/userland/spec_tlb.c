@@ -325,6 +325,52 @@ TEST(S91_awaits)
 	spec_hw_destroy(&hw);
 }
 
+/* A flush that is told late does not take what was not there yet. */
+TEST(S49_flushed_when)
+{
+	const struct spec_pte old = pte_at(MB2, KB4);
+	struct spec_flushed all = { .full = true }, one = { .nr = 1 };
+	const u64 va = KB4;
+
+	one.va = &va;
+	begin();
+	map(KB4, MB2, KB4);
+	one.at = spec_tlb_now(tlb);
+	all.at = one.at;
+	unmap(KB4);
+	spec_tlb_flushed(tlb, 0, &one);
+	spec_tlb_flushed(tlb, 0, &all);
+	EXPECT(may_hold(0, KB4, old));
+	one.at = spec_tlb_now(tlb);
+	spec_tlb_flushed(tlb, 0, &one);
+	EXPECT(!may_hold(0, KB4, old) && may_hold(1, KB4, old));
+	/* Once more, and it counts from then on. */
+	all.at = spec_tlb_now(tlb);
+	map(KB4, MB2, KB4);
+	unmap(KB4);
+	spec_tlb_flushed(tlb, 1, &all);
+	EXPECT(may_hold(1, KB4, old));
+	all.at = spec_tlb_now(tlb);
+	spec_tlb_flushed(tlb, 1, &all);
+	EXPECT(!may_hold(1, KB4, old));
+	spec_hw_destroy(&hw);
+}
+
+/* What may stay is the same whoever left it there. */
+TEST(stale__nobodys_if_it_may_stay)
+{
+	const struct spec_pte old = pte_at(MB2, KB4);
+
+	begin();
+	EXPECT_EQ(0, spec_tlb_stale_add(tlb, KB4, &old, 1, false));
+	EXPECT_EQ(0, spec_tlb_stale_add(tlb, KB4, &old, 2, false));
+	EXPECT_EQ(1, tlb->stale.nr);
+	EXPECT_EQ(0, spec_tlb_stale_add(tlb, KB4, &old, 1, true));
+	EXPECT_EQ(0, spec_tlb_stale_add(tlb, KB4, &old, 2, true));
+	EXPECT_EQ(3, tlb->stale.nr);
+	spec_hw_destroy(&hw);
+}
+
 TEST(must_flush)
 {
 	static const struct {
