@@ -547,11 +547,11 @@ static int enumerate_one(struct vms_cursor *c, struct vmspace_mapping __user *us
 		.prop = vms_entry_prop(m.entry),
 		.cache = vms_entry_cache(m.entry),
 	};
-	*pages += (m.end - m.start) >> VMS_PAGE_SHIFT;
 	if (copy_to_user(user, &mapping, sizeof(mapping))) {
 		c->va = va;
 		return -EFAULT;
 	}
+	*pages += (m.end - m.start) >> VMS_PAGE_SHIFT;
 	return 1;
 }
 

@@ -452,8 +452,14 @@ static const char *wrote_protect(struct spec_monitor *mon, struct spec_monitor_o
 				 const struct spec_pte *from, const struct spec_pte *to)
 {
 	struct spec_pte wanted = *from;
-	const char *rule = check_changed(op, va);
+	u64 at = va;
+	const char *rule;
 
+	/* Of a leaf that the position is inside of, A and D are taken all the same. */
+	if (op->range.base - va < from->frame.size &&
+	    spec_pte_equal(from, to, SPEC_HARDWARE_ATTRS))
+		at = op->range.base;
+	rule = check_changed(op, at);
 	if (rule)
 		return rule;
 	spec_pte_change(&wanted, op->bits);

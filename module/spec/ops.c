@@ -194,6 +194,16 @@ static const char *may_change_mapping(const struct spec_ops *m, u64 id, u64 va,
 	return may_change(m, id, (struct spec_region) { va, pte->frame.size });
 }
 
+/* What leaves all mapped that is, it may do wherever its range meets @region, and no other. */
+static const char *may_meet(const struct spec_ops *m, u64 id, struct spec_region region)
+{
+	const struct spec_op *op = find_in(m, id, SPEC_OP_EXECUTING);
+
+	if (!op)
+		return "S76_executing";
+	return spec_overlap(op->range, region) && alone(m, region, id) ? NULL : "S53_in_the_range";
+}
+
 /**
  * spec_ops_map - something is mapped where nothing was (S58, S61)
  * @m:		the address space
@@ -241,7 +251,8 @@ const char *spec_ops_unmap(struct spec_ops *m, u64 id, u64 va)
  * @flags:	the rights
  * @attrs:	the attributes
  *
- * If they only grow, nothing has to be flushed, see spec_must_flush().
+ * If they only grow, nothing has to be flushed, see spec_must_flush(). A and D are taken
+ * from mappings that the range only meets as well.
  *
  * Return: NULL or the rule.
  */
@@ -249,12 +260,16 @@ const char *spec_ops_protect(struct spec_ops *m, u64 id, u64 va, struct spec_fla
 			     u32 attrs)
 {
 	struct spec_pte from, to;
-	const char *rule = may_change_mapping(m, id, va, &from);
+	struct spec_region region;
+	const char *rule;
 
-	if (rule)
-		return rule;
+	if (!spec_map_get(&m->hw.pt, va, &from))
+		return "S64_key";
 	to = (struct spec_pte) { .frame = from.frame, .flags = flags, .attrs = attrs };
-	return spec_hw_protect(&m->hw, va, &from, &to, id);
+	region = (struct spec_region) { va, from.frame.size };
+	rule = spec_pte_equal(&from, &to, SPEC_HARDWARE_ATTRS) ? may_meet(m, id, region) :
+								 may_change(m, id, region);
+	return rule ? rule : spec_hw_protect(&m->hw, va, &from, &to, id);
 }
 
 /**
@@ -373,15 +388,6 @@ static void unmap_pieces(struct spec_ops *m, u64 va, const struct spec_pte *pte)
 	spec_hw_map(&m->hw, va, pte);
 }
 
-static const char *may_split(const struct spec_ops *m, u64 id, struct spec_region region)
-{
-	const struct spec_op *op = find_in(m, id, SPEC_OP_EXECUTING);
-
-	if (!op)
-		return "S76_executing";
-	return spec_overlap(op->range, region) && alone(m, region, id) ? NULL : "S53_in_the_range";
-}
-
 /**
  * spec_ops_split - a large mapping becomes 512 smaller ones that map the same (S61)
  * @m:	the address space
@@ -400,7 +406,7 @@ const char *spec_ops_split(struct spec_ops *m, u64 id, u64 va)
 
 	if (!spec_map_get(&m->hw.pt, va, &pte) || pte.frame.size == SPEC_PAGE_SIZE)
 		return "S64_key";
-	rule = may_split(m, id, (struct spec_region) { va, pte.frame.size });
+	rule = may_meet(m, id, (struct spec_region) { va, pte.frame.size });
 	if (rule)
 		return rule;
 	spec_map_remove(&m->hw.pt, va);
