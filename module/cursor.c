@@ -66,7 +66,12 @@ static DEFINE_PER_CPU(u64, numbers);
 
 static u64 cursor_number(void)
 {
-	return this_cpu_inc_return(numbers) * nr_cpu_ids + raw_smp_processor_id();
+	/* Both of the same CPU. */
+	unsigned int cpu = get_cpu();
+	u64 number = this_cpu_inc_return(numbers) * nr_cpu_ids + cpu;
+
+	put_cpu();
+	return number;
 }
 
 /**
@@ -157,6 +162,15 @@ int vms_cursor_set_targets(struct vms_cursor *c, const struct cpumask *mask)
 		return -ENOMEM;
 	cpumask_copy(c->gather.targets, mask);
 	return 0;
+}
+
+/*
+ * Whether an operation shall end before it is done. In a STRICT space it is one leaf:
+ * nothing of it, although it could be, is not what the specification has.
+ */
+static bool cursor_interrupted(const struct vms_cursor *c)
+{
+	return !c->space->is_strict && fatal_signal_pending(current);
 }
 
 /* Before anything changes. What was deferred is not for a flush that is not due. */
@@ -709,7 +723,7 @@ int vms_cursor_map(struct vms_cursor *c, const struct vms_map *map, enum vms_how
 	for (done = 0; done < map->pages; done += piece_pages(&piece)) {
 		struct vms_walk w;
 
-		if (fatal_signal_pending(current)) {
+		if (cursor_interrupted(c)) {
 			ret = -EINTR;
 			break;
 		}
@@ -761,7 +775,7 @@ static int unmap_small(struct vms_unmap *u, struct vms_node *node)
 	cond_resched();
 	for (i = vms_index(c->va, 1); i < VMS_ENTRIES && c->va < u->end; i++) {
 		if (!vms_entry_empty(READ_ONCE(node->table[i]))) {
-			if (fatal_signal_pending(current))
+			if (cursor_interrupted(c))
 				return -EINTR;
 			if (!room)
 				room = cursor_make_room(c);
@@ -780,6 +794,16 @@ static void unmap_table(struct vms_unmap *u, struct vms_node *node)
 	u->pages += cursor_detach(u->c, node, 0);
 	if (u->c->gather.pages >= vms_max_deferred)
 		cursor_flush(u->c, &flushed);
+}
+
+/*
+ * Whether a table goes that was unmapped in, in part. One that was empty before stays in
+ * a STRICT space, where an unmap of nothing writes nothing (S66), until the drop.
+ */
+static bool unmap_goes(const struct vms_unmap *u, const struct vms_node *node)
+{
+	return !node->count && (u->pages || !u->c->space->is_strict) &&
+	       !vms_mutated(VMS_MUTATION_EMPTY_TABLE);
 }
 
 /*
@@ -803,7 +827,7 @@ static int unmap_node(struct vms_unmap *u, struct vms_node *node)
 			c->va = min(end, u->end);
 			continue;
 		}
-		if (fatal_signal_pending(current))
+		if (cursor_interrupted(c))
 			return -EINTR;
 		cond_resched();
 		if (!vms_entry_table(e, node->level)) {
@@ -816,7 +840,7 @@ static int unmap_node(struct vms_unmap *u, struct vms_node *node)
 			struct vms_node *child = vms_node_of(e);
 
 			ret = unmap_node(u, child);
-			if (!child->count && !vms_mutated(VMS_MUTATION_EMPTY_TABLE))
+			if (unmap_goes(u, child))
 				unmap_table(u, child);
 			if (ret)
 				return ret;
@@ -1088,7 +1112,7 @@ int vms_cursor_protect(struct vms_cursor *c, u64 len, u32 clear, u32 set, enum v
 		goto settle;
 	more = len && walk_to_mapping(c, &w, end);
 	while (more) {
-		if (fatal_signal_pending(current)) {
+		if (cursor_interrupted(c)) {
 			ret = -EINTR;
 			end = w.va;
 			break;

@@ -373,6 +373,9 @@ static void gather_shootdown(struct vms_gather *g, struct vms_shootdown *s)
  * @va:		an address in it; whatever the size of the page, or of the pages
  *		that CPUs took it for, nothing of them is left
  *
+ * In a LAB space CPUs may have been left out: that is to be settled with the next
+ * flush of the gather, even if there is nothing else in it.
+ *
  * Context: as vms_flush().
  */
 void vms_flush_page(struct vms_space *space, struct vms_gather *g, u64 va)
@@ -386,6 +389,7 @@ void vms_flush_page(struct vms_space *space, struct vms_gather *g, u64 va)
 	};
 
 	gather_shootdown(g, &s);
+	g->fresh |= vms_how_lab(g->how);
 }
 
 static void release_leaves(struct vms_space *space, const u64 *leaves, unsigned int nr)

@@ -9,6 +9,8 @@
 #define _GNU_SOURCE
 #include "kselftest_harness.h"
 #include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include "mappings.h"
 
 #define VA	0x555540000000ULL	/* a multiple of 1 GiB */
@@ -465,6 +467,125 @@ TEST_F(checked, strict__unmap_of_nothing_is_an_error)
 	STRICT_REFUSES(-ENOENT, unmap_at(self->fd, self->cursor, VA, PAGE));
 	ASSERT_EQ(0, vms_virt_addr(self->fd, self->cursor, &va));
 	EXPECT_EQ(variant->flags & VMSPACE_STRICT ? VA : VA + PAGE, va);
+}
+
+/* A and D are taken of the whole of what the position is inside of, or the range ends in. */
+TEST_F(checked, enumerate__clears_what_sticks_out)
+{
+	const __u64 next = VA + 512 * M2;
+	struct vmspace_mapping mapping;
+	struct vmspace_op op;
+	__u64 value;
+	int cursor;
+
+	if (variant->flags & VMSPACE_STRICT)
+		return;
+	ASSERT_EQ(0, vms_jump(self->fd, self->cursor, VA));
+	ASSERT_EQ(0, vms_map_range(self->fd, self->cursor, self->large, 0, 512, RW,
+				   VMSPACE_PAGE_2M));
+	cursor = vms_open_cursor_mut(self->fd, self->space, next, next + 2 * M2);
+	ASSERT_GT(cursor, 0);
+	ASSERT_EQ(0, vms_map_range(self->fd, cursor, self->large, 0, 512, RW, VMSPACE_PAGE_2M));
+	ASSERT_EQ(0, vms_drop_cursor(self->fd, cursor));
+	ASSERT_EQ(VMSPACE_OUTCOME_OK,
+		  vms_load(self->fd, self->space, self->cpus[0], VA, &value));
+	ASSERT_EQ(VMSPACE_OUTCOME_OK,
+		  vms_load(self->fd, self->space, self->cpus[0], next, &value));
+
+	ASSERT_EQ(0, vms_jump(self->fd, self->cursor, VA + PAGE));
+	EXPECT_EQ(0, vms_enumerate(self->fd, self->cursor, &mapping, 1, VMSPACE_PROP_ACCESSED, 0,
+				   &op));
+	EXPECT_EQ(VA, mapping.start);
+	EXPECT_TRUE(mapping.prop & VMSPACE_PROP_ACCESSED);
+	cursor = vms_open_cursor_mut(self->fd, self->space, next, next + PAGE);
+	ASSERT_GT(cursor, 0);
+	EXPECT_EQ(0, vms_enumerate(self->fd, cursor, &mapping, 1, VMSPACE_PROP_ACCESSED, 0, &op));
+	EXPECT_EQ(next, mapping.start);
+	EXPECT_EQ(next + M2, mapping.end);
+	EXPECT_TRUE(mapping.prop & VMSPACE_PROP_ACCESSED);
+}
+
+/* What is left out then is the flush of the large leaf. */
+TEST_F(checked, lab__split_of_what_keeps_its_rights)
+{
+	static const unsigned int how[] = {
+		VMSPACE_FLUSH_NONE, VMSPACE_FLUSH_LOCAL, VMSPACE_FLUSH_TARGETS,
+	};
+	struct vmspace_op op;
+	unsigned int i;
+	__u64 value;
+
+	if (!(variant->flags & VMSPACE_LAB))
+		return;
+	for (i = 0; i < ARRAY_SIZE(how); i++) {
+		__u64 va = VA + i * M2;
+
+		ASSERT_EQ(0, vms_jump(self->fd, self->cursor, va));
+		ASSERT_EQ(0, vms_map_range(self->fd, self->cursor, self->large, 0, 512, RW,
+					   VMSPACE_PAGE_2M));
+		ASSERT_EQ(VMSPACE_OUTCOME_OK,
+			  vms_load(self->fd, self->space, self->cpus[0], va, &value));
+		ASSERT_EQ(0, vms_jump(self->fd, self->cursor, va));
+		EXPECT_EQ(0, vms_protect_next(self->fd, self->cursor, PAGE, 0, VMSPACE_PROP_USER,
+					      how[i], &op));
+		EXPECT_EQ(0, vms_flush_sync(self->fd, self->cursor, &op));
+	}
+}
+
+struct opener {
+	int fd, space, cursor;
+};
+
+static void *open_two_areas(void *arg)
+{
+	const __u64 va = VA + 512 * M2;
+	struct opener *o = arg;
+
+	o->cursor = vms_open_cursor_mut(o->fd, o->space, va, va + 2 * M2);
+	return NULL;
+}
+
+/* Someone who waits for a table gets it empty: then it means nothing (S59). */
+TEST_F(checked, table__that_is_inherited_empty)
+{
+	const __u64 va = VA + 512 * M2;
+	struct opener o = { self->fd, self->space, 0 };
+	pthread_t thread;
+	int cursor, ret;
+
+	cursor = vms_open_cursor_mut(self->fd, self->space, va, va + PAGE);
+	ASSERT_GT(cursor, 0);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, open_two_areas, &o));
+	usleep(50000);
+	ASSERT_EQ(0, vms_drop_cursor(self->fd, cursor));
+	pthread_join(thread, NULL);
+	ASSERT_GT(o.cursor, 0);
+	STRICT_REFUSES(-ENOENT, unmap(self->fd, o.cursor, PAGE, 0));
+	ASSERT_EQ(0, vms_jump(self->fd, o.cursor, va));
+	ret = vms_map_range(self->fd, o.cursor, self->large, 0, 512, RW, VMSPACE_PAGE_2M);
+	EXPECT_EQ(0, ret);
+}
+
+/* Whoever is killed in the middle of an operation leaves nothing that is half done. */
+TEST_F_TIMEOUT(checked, operations__end_with_a_fatal_signal, 120)
+{
+	unsigned int i, kind;
+
+	for (i = 0; i < 60; i++) {
+		pid_t pid = fork();
+
+		ASSERT_LE(0, pid);
+		for (kind = 0; !pid; kind = !kind) {
+			if (kind)
+				unmap_at(self->fd, self->cursor, VA, PAGE);
+			else
+				map_at(self->fd, self->cursor, VA, self->memory, 0);
+		}
+		usleep(1000 + i * 37);
+		kill(pid, SIGKILL);
+		ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+		ASSERT_EQ(0, audited(self->fd, self->space, "violations"));
+	}
 }
 
 /*

@@ -1020,9 +1020,7 @@ static void flush_core(struct spec_monitor *mon, unsigned int core, struct spec_
  * @mon:	the space
  * @id:		cursor whose shootdown it is
  * @core:	the core
- * @nr:		pages that it flushed
- * @first:	the first of them
- * @full:	it flushed everything
+ * @ack:	what it flushed
  *
  * Return: NULL or the rule.
  */

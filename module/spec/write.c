@@ -68,6 +68,9 @@ enum spec_polarity spec_polarity(const struct spec_write *w, const struct spec_p
 	spec_decode(w->new, w->level, pt->width, &new);
 	if (old.kind == SPEC_EMPTY)
 		return new.kind == SPEC_EMPTY ? SPEC_NEUTRAL : SPEC_NONNEG;
+	/* Through an empty table nothing was found, either. */
+	if (old.kind == SPEC_DIRECTORY && w->old_empty && new.kind == SPEC_PAGE)
+		return SPEC_NONNEG;
 	if (new.kind == SPEC_EMPTY)
 		return SPEC_NONPOS;
 	if (old.kind != new.kind || old.addr != new.addr ||

@@ -521,6 +521,8 @@ typedef struct cpumask *cpumask_var_t;
 #define cpumask_copy(to, from)	(*(to) = *(from))
 #define cpumask_of(cpu)		(&(const struct cpumask) { 1UL << (cpu) })
 #define raw_smp_processor_id()	(stub_self.cpu)
+#define get_cpu()			raw_smp_processor_id()
+#define put_cpu()			barrier()
 #define smp_processor_id()	(stub_self.cpu)
 #define zalloc_cpumask_var(mask, gfp) ((*(mask) = kzalloc(sizeof(**(mask)), gfp)) != NULL)
 #define free_cpumask_var(mask)	kfree(mask)
