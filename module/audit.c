@@ -98,7 +98,16 @@ static void audit_free(void *p)
 	kvfree(p);
 }
 
-static const struct spec_alloc allocator = { .alloc = audit_alloc, .free = audit_free };
+static void audit_pause(void)
+{
+	cond_resched();
+}
+
+static const struct spec_alloc allocator = {
+	.alloc = audit_alloc,
+	.free = audit_free,
+	.pause = audit_pause,
+};
 
 /* Under RCU; a table that was unlinked meanwhile is still a table. */
 static u64 read_live(void *ctx, u64 table, unsigned int idx)
@@ -571,7 +580,7 @@ void vms_audit_initiate(struct vms_space *space, u64 op, const u64 *va, unsigned
  * vms_audit_now - a moment, for vms_ack.flushed
  * @space:	the space
  *
- * An acknowledgement is judged when all have: what left the page table since the flush
+ * What a CPU has flushed is judged when all have: what left the page table since the flush
  * is then told from what left it before.
  *
  * Context: any.

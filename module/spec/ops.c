@@ -352,6 +352,7 @@ const char *spec_ops_unmap_all(struct spec_ops *m, u64 id, struct spec_region re
 {
 	const char *rule = may_change(m, id, region);
 	u64 end = region.base + region.size, base = region.base;
+	const struct spec_alloc *alloc = m->hw.pt.blocks.alloc;
 	struct spec_pte pte;
 
 	*bytes = 0;
@@ -362,6 +363,8 @@ const char *spec_ops_unmap_all(struct spec_ops *m, u64 id, struct spec_region re
 	while (!rule && spec_map_next_before(&m->hw.pt, base, end, &base, &pte)) {
 		rule = spec_hw_unmap(&m->hw, base, &pte, id);
 		*bytes += pte.frame.size;
+		if (alloc->pause)
+			alloc->pause();
 	}
 	return rule;
 }

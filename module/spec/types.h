@@ -113,10 +113,12 @@ struct spec_pte {
  * @alloc:	@size bytes, aligned for any type, contents undefined; NULL if
  *		there are none.  May sleep if the caller of the specification may
  * @free:	what @alloc gave, or NULL
+ * @pause:	now and then in what can take long, if there is one; may sleep as @alloc
  */
 struct spec_alloc {
 	void *(*alloc)(size_t size);
 	void (*free)(void *p);
+	void (*pause)(void);
 };
 
 #endif /* SPEC_TYPES_H */
