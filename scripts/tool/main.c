@@ -44,15 +44,19 @@ int cmd_info(int argc, char **argv)
 	printf("physical      %u bits\n", info.phys_bits);
 	printf("page sizes    0x%llx\n", info.page_sizes);
 	printf("frame sizes   0x%llx\n", info.frame_sizes);
-	printf("features     %s%s%s%s\n",
+	printf("features     %s%s%s%s%s\n",
 	       info.features & VMSPACE_FEATURE_LEVEL5 ? " level5" : "",
 	       info.features & VMSPACE_FEATURE_PTI ? " pti" : "",
 	       info.features & VMSPACE_FEATURE_PCID ? " pcid" : "",
+	       info.features & VMSPACE_FEATURE_MUTATE ? " mutate" : "",
 	       info.features ? "" : " none");
 	printf("limits        %u operations a call, %u objects a file,\n", info.max_ops,
 	       info.max_objects);
 	printf("              %u pages a memory object, %u pages deferred\n", info.max_frames,
 	       info.max_deferred);
+	printf("              %u instructions an access program, %u us for it\n", info.max_insns,
+	       info.max_run_us);
+	printf("CPUs          numbers below %u\n", info.nr_cpus);
 	printf("flush ceiling %u pages\n", info.flush_ceiling);
 	return 0;
 }
@@ -64,7 +68,7 @@ static const struct {
 } commands[] = {
 	{ "info", cmd_info, "what the module on this machine can do" },
 	{ "demo", cmd_demo, "[PROGRAM]: load an ELF program into a private space, and use it" },
-	{ "bench", cmd_bench, "measure the module beside Linux" },
+	{ "bench", cmd_bench, "[--csv FILE] [TABLE...]: measure the module beside Linux" },
 };
 
 #define NR_COMMANDS	(sizeof(commands) / sizeof(commands[0]))

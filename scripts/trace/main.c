@@ -12,8 +12,8 @@ static void show_help(FILE *to)
 {
 	fputs("usage: vmspace-tracecheck [OPTION...] FILE\n\n"
 	      "Replays a log of the events vmspace:* and says whether the specification allows it.\n"
-	      "FILE is what \"trace-cmd report\" prints, or the file \"trace\" of tracefs; \"-\" is the\n"
-	      "standard input. Recorded with the clock mono or global, events are in order.\n\n"
+	      "FILE is what \"trace-cmd report\" or \"perf script\" prints, or the file \"trace\" of\n"
+	      "tracefs; \"-\" is the standard input. Recorded with the clock mono or global, events are in order.\n\n"
 	      "  -p, --people   instead, one line for each operation: who did it, where, with which\n"
 	      "                 interrupts, and how long it waited\n"
 	      "  -v, --verbose  say what was checked of each space\n"
