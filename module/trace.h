@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Trace events.  Scalars, but for the names in a violation, and no code in what is
- * printed, so that every tool parses them without a plugin.  The CPU of an event is the one that it
- * is recorded on; the space is its number in debugfs.
+ * printed, so that every tool parses them without a plugin.  The CPU of an event is
+ * the one that it is recorded on; the space is its number in debugfs.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM vmspace

@@ -451,13 +451,13 @@ static const char *check_changed(const struct spec_monitor_op *op, u64 va)
 static const char *wrote_protect(struct spec_monitor *mon, struct spec_monitor_op *op, u64 va,
 				 const struct spec_pte *from, const struct spec_pte *to)
 {
+	bool is_harvest = !op->bits.add && !(~op->bits.keep & ~SPEC_FLAG_HARDWARE);
 	struct spec_pte wanted = *from;
 	u64 at = va;
 	const char *rule;
 
 	/* Of a leaf that the position is inside of, A and D are taken all the same. */
-	if (op->range.base - va < from->frame.size &&
-	    spec_pte_equal(from, to, SPEC_HARDWARE_ATTRS))
+	if (is_harvest && op->range.base - va < from->frame.size)
 		at = op->range.base;
 	rule = check_changed(op, at);
 	if (rule)
@@ -465,6 +465,8 @@ static const char *wrote_protect(struct spec_monitor *mon, struct spec_monitor_o
 	spec_pte_change(&wanted, op->bits);
 	if (!spec_pte_equal(&wanted, to, 0))
 		return "protect_next_property";
+	if (is_harvest)
+		return spec_ops_harvest(&mon->machine, op->id, va, to->attrs);
 	return spec_ops_protect(&mon->machine, op->id, va, to->flags, to->attrs);
 }
 
@@ -771,7 +773,14 @@ const char *spec_monitor_protect_run(struct spec_monitor *mon, u64 id, u64 va, u
 /* A mapping that has these rights already needs no write; it is a change all the same. */
 static const char *strict_unchanged(struct spec_monitor *mon)
 {
-	if (mon->os.core_states[STRICT_CORE].state != SPEC_PROTECT_EXECUTING)
+	const struct spec_core_state *s = &mon->os.core_states[STRICT_CORE];
+	struct spec_pte from, to;
+
+	if (s->state != SPEC_PROTECT_EXECUTING || !spec_map_get(&mon->os.hw.pt, s->vaddr, &from))
+		return NULL;
+	to = from;
+	to.flags = s->flags;
+	if (!spec_pte_equal(&from, &to, 0))
 		return NULL;
 	return strict_inv(mon, spec_os_protect_op_change(&mon->os, STRICT_CORE, true));
 }

@@ -251,8 +251,7 @@ const char *spec_ops_unmap(struct spec_ops *m, u64 id, u64 va)
  * @flags:	the rights
  * @attrs:	the attributes
  *
- * If they only grow, nothing has to be flushed, see spec_must_flush(). A and D are taken
- * from mappings that the range only meets as well.
+ * If they only grow, nothing has to be flushed, see spec_must_flush().
  *
  * Return: NULL or the rule.
  */
@@ -260,15 +259,33 @@ const char *spec_ops_protect(struct spec_ops *m, u64 id, u64 va, struct spec_fla
 			     u32 attrs)
 {
 	struct spec_pte from, to;
-	struct spec_region region;
+	const char *rule = may_change_mapping(m, id, va, &from);
+
+	if (rule)
+		return rule;
+	to = (struct spec_pte) { .frame = from.frame, .flags = flags, .attrs = attrs };
+	return spec_hw_protect(&m->hw, va, &from, &to, id);
+}
+
+/**
+ * spec_ops_harvest - A and D are taken from a mapping that the range may only meet
+ * @m:		the address space
+ * @id:		the operation, executing; no other has a part of the mapping in its range
+ * @va:		the mapping's first address
+ * @attrs:	the attributes that are left
+ *
+ * Return: NULL or the rule.
+ */
+const char *spec_ops_harvest(struct spec_ops *m, u64 id, u64 va, u32 attrs)
+{
+	struct spec_pte from, to;
 	const char *rule;
 
 	if (!spec_map_get(&m->hw.pt, va, &from))
 		return "S64_key";
-	to = (struct spec_pte) { .frame = from.frame, .flags = flags, .attrs = attrs };
-	region = (struct spec_region) { va, from.frame.size };
-	rule = spec_pte_equal(&from, &to, SPEC_HARDWARE_ATTRS) ? may_meet(m, id, region) :
-								 may_change(m, id, region);
+	rule = may_meet(m, id, (struct spec_region) { va, from.frame.size });
+	to = from;
+	to.attrs = attrs;
 	return rule ? rule : spec_hw_protect(&m->hw, va, &from, &to, id);
 }
 

@@ -82,6 +82,7 @@ const char *spec_ops_map(struct spec_ops *m, u64 id, u64 va, const struct spec_p
 const char *spec_ops_unmap(struct spec_ops *m, u64 id, u64 va);
 const char *spec_ops_protect(struct spec_ops *m, u64 id, u64 va, struct spec_flags flags,
 			     u32 attrs);
+const char *spec_ops_harvest(struct spec_ops *m, u64 id, u64 va, u32 attrs);
 const char *spec_ops_map_run(struct spec_ops *m, u64 id, u64 va, unsigned int nr,
 			     const u64 *frames, const struct spec_pte *rights);
 const char *spec_ops_protect_run(struct spec_ops *m, u64 id, u64 va, unsigned int nr,

@@ -182,7 +182,7 @@ static struct spec_stale *make_stale(struct spec_tlb *tlb, u64 base, const struc
  * @tlb:	the TLBs
  * @base:	its first address
  * @pte:	the translation; its size is a power of two that @base is a multiple of
- * @owner:	of the operation that removes it
+ * @owner:	of the operation that removes it; not kept if it may stay
  * @must_flush:	it must not stay, see spec_must_flush()
  *
  * To be called before the page table changes, so that nothing has when it fails.

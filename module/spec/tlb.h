@@ -46,7 +46,7 @@ struct spec_rw_op {
  * @key:	its base, plus a number that tells it from others of the same base
  * @pte:	the translation; with SPEC_NOREAD, nothing: a table that was unlinked,
  *		in which a core may still find that there is no mapping
- * @owner:	of the operation that removed it
+ * @owner:	of the operation that removed it, 0 if it may stay
  * @must_flush:	it grants what the page table does not
  * @since:	spec_tlb_now() when it left the page table, the last time
  * @holders:	cores that may hold it

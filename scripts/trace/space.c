@@ -326,6 +326,7 @@ static const char *initiate_shootdown(struct space *s, const struct event *ev)
 static const char *ack_shootdown_ipi(struct space *s, const struct event *ev)
 {
 	struct space_op *op = find(s, ev->field[FIELD_OP]);
+	/* The moment of the flush is not in the log: that of the event has to do. */
 	const struct spec_ack ack = {
 		.full = ev->field[FIELD_FULL],
 		.nr = ev->field[FIELD_FLUSHED],

@@ -518,7 +518,6 @@ TEST(S21_pte_equal)
 	EXPECT_EQ(SPEC_ACCESSED | SPEC_DIRTY, SPEC_HARDWARE_ATTRS);
 }
 
-/* A map differs from one with a mapping more, less, or other than it. */
 TEST(S21_map_observe)
 {
 	struct spec_pte pte = { .frame = { GB1, KB4 }, .flags.is_writable = true };
@@ -550,6 +549,7 @@ TEST(S21_map_observe)
 	spec_map_clear(&map);
 }
 
+/* A map differs from one with a mapping more, less, or other than it. */
 TEST(map__equal_finds_differences)
 {
 	const struct spec_pte pte = page(GB1, KB4), other = page(GB1 + KB4, KB4);

@@ -427,6 +427,48 @@ TEST(S70_strict_protect_of_nothing)
 	end(&a);
 }
 
+/* One that should have been written was not, whatever it says of how far it came. */
+TEST(S64_strict_protect_that_is_left_out)
+{
+	begin_protect(SPEC_STRICT);
+	EXPECT_HOLDS(spec_monitor_op_end(&a, ID));
+	strict_shootdown();
+	EXPECT_RULE("S70_shootdown_waiting", spec_monitor_end(&a, ID, GB1, 0, 0, false));
+	end(&a);
+}
+
+/* A leaf of 2 MiB with A and D set; an operation on its second page writes it as a whole. */
+static void expect_from_inside(const char *rule, struct spec_change change, u64 without)
+{
+	const struct spec_region second = { GB1 + KB4, KB4 };
+	const u64 frame = 4 * MB2;
+	const struct spec_map_args args = { .frame = frame, .len = MB2, .level = 2, .prop = RW };
+	struct spec_pte pte = { .frame = { frame, MB2 } };
+	u64 leaf;
+
+	begin(&a, SPEC_CURSORS);
+	EXPECT_HOLDS(spec_monitor_map_start(&a, ID, GB1, &args));
+	spec_set_prop(&pte, RW);
+	leaf = spec_page_entry(&pte, 2) | SPEC_FLAG_HARDWARE;
+	EXPECT_HOLDS(spec_monitor_write(&a, ID, GB1, 2, 0, leaf));
+	EXPECT_HOLDS(spec_monitor_end(&a, ID, GB1 + MB2, 512, 0, false));
+	EXPECT_HOLDS(spec_monitor_protect_start(&a, ID, second, change));
+	EXPECT_RULE(rule, spec_monitor_write(&a, ID, GB1, 2, leaf, leaf & ~without));
+	end(&a);
+}
+
+TEST(harvest__of_what_the_position_is_inside_of)
+{
+	expect_from_inside(NULL, (struct spec_change) { SPEC_PROP_ACCESSED, 0 }, SPEC_FLAG_A);
+	expect_from_inside("protect_next_property",
+			   (struct spec_change) { SPEC_PROP_ACCESSED, 0 }, SPEC_FLAG_HARDWARE);
+	expect_from_inside("protect_in_its_range",
+			   (struct spec_change) { SPEC_PROP_ACCESSED | SPEC_PROP_EXEC, 0 },
+			   SPEC_FLAG_A);
+	expect_from_inside("protect_in_its_range",
+			   (struct spec_change) { SPEC_PROP_WRITE, 0 }, SPEC_FLAG_RW);
+}
+
 /* What another cursor flushes with its tables is not the flush of the operation. */
 TEST(S69_strict_acks_of_another_cursor)
 {
