@@ -17,7 +17,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include "vmspace.h"
+#include "mappings.h"
 
 #define BASE	0x5555557f0000ULL	/* 16 pages below the end of a table */
 #define PAGES	64
@@ -39,21 +39,6 @@ struct usage {
 	long free;
 };
 
-static long vm_counter(const char *name)
-{
-	FILE *file = fopen("/proc/vmstat", "r");
-	long value, found = -1;
-	char word[64];
-
-	if (!file)
-		return -1;
-	while (found < 0 && fscanf(file, "%63s %ld", word, &value) == 2)
-		if (!strcmp(word, name))
-			found = value;
-	fclose(file);
-	return found;
-}
-
 /* Free pages, with those in the lists that CPUs keep for themselves. */
 static long free_pages(void)
 {
@@ -69,18 +54,6 @@ static long free_pages(void)
 			pages += value;
 	fclose(file);
 	return pages;
-}
-
-static int write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int ret;
-
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
-	close(fd);
-	return ret;
 }
 
 static long count_spaces(void)
@@ -102,10 +75,10 @@ static struct usage usage_now(void)
 	struct usage u;
 
 	/* Fold what each CPU counts for itself. */
-	write_text("/proc/sys/vm/stat_refresh", "1");
+	vms_write_text("/proc/sys/vm/stat_refresh", "1");
 	u.spaces = count_spaces();
-	u.tables = vm_counter("nr_sec_page_table_pages");
-	u.pins = vm_counter("nr_foll_pin_acquired") - vm_counter("nr_foll_pin_released");
+	u.tables = vms_vm_counter("nr_sec_page_table_pages");
+	u.pins = vms_vm_counter("nr_foll_pin_acquired") - vms_vm_counter("nr_foll_pin_released");
 	u.free = free_pages();
 	return u;
 }
@@ -193,7 +166,7 @@ static int set_online(unsigned int cpu, bool online)
 
 	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/online", cpu);
 	for (tries = 0; tries < 100; tries++) {
-		ret = write_text(path, online ? "1" : "0");
+		ret = vms_write_text(path, online ? "1" : "0");
 		if (ret != -EBUSY)
 			break;
 		usleep(10000);
@@ -1030,7 +1003,7 @@ TEST_F_TIMEOUT(lifetimes, killed__while_waiting_for_an_access, 60)
 	ASSERT_GE(pid, 0);
 	if (!pid)
 		start_victim(victim, wait_for_access, 2);
-	ASSERT_EQ(0, write_text("/proc/sys/kernel/sched_rt_runtime_us", "-1"));
+	ASSERT_EQ(0, vms_write_text("/proc/sys/kernel/sched_rt_runtime_us", "-1"));
 	hog = fork();
 	ASSERT_GE(hog, 0);
 	if (!hog)
@@ -1044,7 +1017,7 @@ TEST_F_TIMEOUT(lifetimes, killed__while_waiting_for_an_access, 60)
 	expect_killed(_metadata, pid);
 	EXPECT_EQ(0, waitpid(hog, NULL, WNOHANG));
 	expect_killed(_metadata, hog);
-	ASSERT_EQ(0, write_text("/proc/sys/kernel/sched_rt_runtime_us", "950000"));
+	ASSERT_EQ(0, vms_write_text("/proc/sys/kernel/sched_rt_runtime_us", "950000"));
 	EXPECT_TRUE(usage_is_back(&self->before, &now));
 }
 
