@@ -117,6 +117,11 @@ static void drop_block(struct spec_map *map, struct block *b)
 	spec_vector_remove(&map->blocks, b);
 }
 
+static bool is_empty(const struct block *b)
+{
+	return !b->nr && !b->large;
+}
+
 /*
  * A block that holds nothing stays until there is another: what is mapped and
  * unmapped again and again shall not move all others each time.
@@ -125,7 +130,7 @@ static void rest_if_empty(struct spec_map *map, const struct block *b)
 {
 	u64 index = b->index;
 
-	if (b->nr || b->large)
+	if (!is_empty(b))
 		return;
 	if (map->idle && map->idle != index + 1)
 		drop_block(map, spec_vector_get(&map->blocks, map->idle - 1));
@@ -141,7 +146,7 @@ static void drop_all_empty(struct spec_map *map, u64 index)
 	for (i = 0; i < v->nr; i++) {
 		struct block *b = spec_vector_item(v, i);
 
-		if (!b->nr && !b->large && b->index != index) {
+		if (is_empty(b) && b->index != index) {
 			v->alloc->free(b->pages);
 			continue;
 		}
@@ -422,7 +427,7 @@ u64 spec_map_remove_region(struct spec_map *map, struct spec_region region)
 	while ((b = first_block(map, from, region_end(region)))) {
 		from = block_base(b) + BLOCK_SIZE;
 		map->count -= clear_block(b, region, &bytes);
-		if (!b->nr && !b->large) {
+		if (is_empty(b)) {
 			empty++;
 			last = b;
 		}
